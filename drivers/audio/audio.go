@@ -1,0 +1,29 @@
+// Package audio is the contract of everything that yields sound: microphones and recordings.
+package audio
+
+import (
+	"errors"
+	"io"
+)
+
+// ErrAbsent is wrapped by an opening function when the hardware, or the support for it in this build, is not
+// here: skip it and report it. Any other error means that it is here and broken.
+var ErrAbsent = errors.New("audio: absent")
+
+// Format says how to read the samples of a Source.
+type Format struct {
+	Rate     int // frames per second
+	Channels int // interleaved, ≥ 1
+}
+
+// Source yields sound, full scale ±1.
+//
+// Read fills dst, whose length is a multiple of Channels, with interleaved frames, and returns the stream
+// index of the first frame and the number of frames read. The index counts frames lost to overruns, so a gap
+// is visible in the data. Like io.Reader it may return n > 0 with an error; io.EOF ends a recording. Frames
+// returned before io.ErrUnexpectedEOF (a truncated recording) are good. Close unblocks a pending Read.
+type Source interface {
+	Format() Format
+	Read(dst []float32) (at int64, n int, err error)
+	io.Closer
+}
