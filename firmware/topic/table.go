@@ -94,7 +94,7 @@ var Table = []Row{
 		Noun: "lockdown", Verbs: []string{"desired"}, About: "lock attendees' devices down, with lease and hard end"},
 	{Pattern: "room/{room}/lockdown/{conn}/reported", Writers: []Role{MDMBridge}, Readers: []Role{Unit, Console}, Retained: true, QoS: 1,
 		Noun: "lockdown", Verbs: []string{"reported"}, About: "what a connector could prove: counts"},
-	{Pattern: "device/{dev}/lockdown/desired", Writers: []Role{MDMBridge}, Readers: []Role{Agent}, Retained: true, QoS: 1,
+	{Pattern: "device/{dev}/lockdown/desired", Writers: []Role{MDMBridge}, Readers: []Role{Agent, Console}, Retained: true, QoS: 1,
 		Noun: "device-lockdown", Verbs: []string{"desired"}, About: "wish for one device with an agent"},
 	{Pattern: "device/{dev}/lockdown/reported", Writers: []Role{Agent, MDMBridge}, Readers: []Role{MDMBridge, Console}, Retained: true, QoS: 1,
 		Noun: "device-lockdown", Verbs: []string{"reported"}, About: "what one device proves"},
