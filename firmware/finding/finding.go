@@ -38,5 +38,7 @@ const (
 	Unknown Side = "unknown"
 )
 
+var senses = []detect.Sense{detect.Acoustic, detect.Radio, detect.BLE, detect.WiFi, detect.Net, detect.AV, detect.Health}
+
 // Open reports whether the finding still lasts.
 func (f *Finding) Open() bool { return f.End == nil }

@@ -1,10 +1,39 @@
 // Package journal is the room's append-only record: every entry is on disk, and chained to the one before,
 // when Append returns.
+//
+// A journal is a folder of segments. A segment is a file of JSON lines named after the first sequence number
+// in it; a new one is begun when the last has grown to Options.SegmentBytes.
+//
+//	00000000000000000001.jsonl
+//	┌─────────────────────────────────────────────────────────────────────────┐
+//	│ {"format":1,"first":1,"prev":"00…0"}                                    │ header: where the chain stood
+//	│ {"seq":1,"prev":"00…0","entry":{"kind":"unit.started",…},"hash":"5f…"}  │─┐
+//	│ {"seq":2,"prev":"5f…","entry":{"kind":"alarm.raised",…},"hash":"c1…"}   │◄┘ prev is the hash of the line above
+//	└─────────────────────────────────────────────────────────────────────────┘
+//	00000000000000000003.jsonl
+//	│ {"format":1,"first":3,"prev":"c1…"}                                     │ goes on where the last one ended
+//
+//	hash = SHA-256( prev: 32 bytes ‖ seq: 8 bytes, big endian ‖ entry: its bytes as they stand in the line )
+//
+// The form is canonical: these keys, in this order, no space, one line feed. Any other byte is a break.
+//
+// A record whose writing was cut short (power loss, full disk) was never acknowledged; it is cut off at the
+// next Open or Append. Anything else that does not verify is a break: the file is left as it is, as evidence,
+// and Open begins a new segment whose first entry, KindBroken, names file, line and reason.
+//
+// A process whose file size is limited (RLIMIT_FSIZE) must ignore SIGXFSZ, or the kernel ends it instead of
+// letting Append fail.
 package journal
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Entry is one line of the record. It never holds a name, an address or free text.
@@ -24,4 +53,87 @@ type Entry struct {
 type Receipt struct {
 	Seq  uint64 `json:"seq"`  // from 1
 	Hash string `json:"hash"` // hex SHA-256 of the chain up to and including this entry
+}
+
+// Appender records entries. When Append returns nil the entry is on disk and will be read again after a power
+// loss; when it returns an error the entry is not acknowledged, and may be tried again. A context that has
+// ended before the entry is queued is an error; once it is queued the outcome is awaited. Safe for concurrent
+// use.
+type Appender interface {
+	Append(context.Context, Entry) (Receipt, error)
+}
+
+// Reader reads entries back: Read calls fn for each entry from sequence number from on, oldest first, until fn
+// returns an error, which Read returns.
+type Reader interface {
+	Read(from uint64, fn func(seq uint64, e Entry) error) error
+}
+
+// MaxEntry is the largest encoded entry, in bytes.
+const MaxEntry = 64 << 10
+
+// KindBroken is the kind of the entry that opens a segment after a break. Its payload is a Break.
+const KindBroken = "journal.broken"
+
+// Sentinel errors, wrapped by what is returned.
+var (
+	ErrLocked = errors.New("another process writes this journal")
+	ErrClosed = errors.New("closed")
+	ErrEntry  = errors.New("not an entry")
+)
+
+var (
+	kindForm  = regexp.MustCompile(`^[a-z0-9]+([.-][a-z0-9]+)*$`)
+	tokenForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:+/-]{0,127}$`)
+)
+
+// Validate reports the first thing that keeps e out of the record.
+func (e *Entry) Validate() error {
+	switch {
+	case len(e.Kind) > 64 || !kindForm.MatchString(e.Kind):
+		return fmt.Errorf("journal: %w: kind %q", ErrEntry, e.Kind)
+	case e.Time.IsZero() || e.Time.Year() < 1970 || e.Time.Year() > 9999:
+		return fmt.Errorf("journal: %w: %s has no time", ErrEntry, e.Kind)
+	case e.Quality != "synced" && e.Quality != "unsynced" && e.Quality != "scenario":
+		return fmt.Errorf("journal: %w: %s has quality %q", ErrEntry, e.Kind, e.Quality)
+	case len(e.Coverage) > 1000 || !utf8.ValidString(e.Coverage) || hasControl(e.Coverage):
+		return fmt.Errorf("journal: %w: %s has a coverage that is not one line", ErrEntry, e.Kind)
+	case e.Policy != "" && !tokenForm.MatchString(e.Policy):
+		return fmt.Errorf("journal: %w: %s has policy %q", ErrEntry, e.Kind, e.Policy)
+	case e.Software != "" && !tokenForm.MatchString(e.Software):
+		return fmt.Errorf("journal: %w: %s has software %q", ErrEntry, e.Kind, e.Software)
+	case len(e.Payload) > 0 && (!json.Valid(e.Payload) || !utf8.Valid(e.Payload)):
+		return fmt.Errorf("journal: %w: %s has a payload that is not JSON", ErrEntry, e.Kind)
+	}
+	for _, r := range e.Requires {
+		if !tokenForm.MatchString(r) {
+			return fmt.Errorf("journal: %w: %s requires %q", ErrEntry, e.Kind, r)
+		}
+	}
+	return nil
+}
+
+func hasControl(s string) bool {
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// encode returns the bytes of e as they will stand in the line.
+func (e Entry) encode() ([]byte, error) {
+	if err := e.Validate(); err != nil {
+		return nil, err
+	}
+	e.Time = e.Time.UTC().Round(0)
+	b, err := json.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w: %s: %w", ErrEntry, e.Kind, err)
+	}
+	if len(b) > MaxEntry {
+		return nil, fmt.Errorf("journal: %w: %s has %d bytes, at most %d", ErrEntry, e.Kind, len(b), MaxEntry)
+	}
+	return b, nil
 }

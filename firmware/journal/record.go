@@ -1,0 +1,110 @@
+package journal
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+const format = 1
+
+type digest [sha256.Size]byte
+
+func (d digest) String() string { return hex.EncodeToString(d[:]) }
+
+func parseDigest(s string) (d digest, err error) {
+	if len(s) != 2*len(d) {
+		return d, fmt.Errorf("%d characters are no hash", len(s))
+	}
+	_, err = hex.Decode(d[:], []byte(s))
+	return d, err
+}
+
+// link is the hash of a record.
+func link(prev digest, seq uint64, entry []byte) (d digest) {
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], seq)
+	h := sha256.New()
+	h.Write(prev[:])
+	h.Write(n[:])
+	h.Write(entry)
+	h.Sum(d[:0])
+	return d
+}
+
+// recordHead is everything in a record's line that is known before its entry.
+func recordHead(dst []byte, prev digest, seq uint64) []byte {
+	dst = append(dst, `{"seq":`...)
+	dst = strconv.AppendUint(dst, seq, 10)
+	dst = append(dst, `,"prev":"`...)
+	dst = hex.AppendEncode(dst, prev[:])
+	return append(dst, `","entry":`...)
+}
+
+// appendRecord appends the record's line, line feed included, and returns its hash.
+func appendRecord(dst []byte, prev digest, seq uint64, entry []byte) ([]byte, digest) {
+	d := link(prev, seq, entry)
+	dst = recordHead(dst, prev, seq)
+	dst = append(dst, entry...)
+	dst = append(dst, `,"hash":"`...)
+	dst = hex.AppendEncode(dst, d[:])
+	return append(dst, "\"}\n"...), d
+}
+
+// parseRecord checks a line, without its line feed, against the chain and returns its entry and hash.
+func parseRecord(line []byte, prev digest, seq uint64) (Entry, digest, error) {
+	var e Entry
+	head := recordHead(nil, prev, seq)
+	const tail = len(`,"hash":""}`) + 2*sha256.Size
+	switch {
+	case !bytes.HasPrefix(line, head):
+		return e, digest{}, fmt.Errorf("does not continue the chain at %d", seq)
+	case len(line) < len(head)+tail:
+		return e, digest{}, errors.New("is too short")
+	}
+	raw := line[len(head) : len(line)-tail]
+	d := link(prev, seq, raw)
+	want, _ := appendRecord(nil, prev, seq, raw)
+	if !bytes.Equal(line, want[:len(want)-1]) {
+		return e, digest{}, errors.New("hash does not match")
+	}
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return e, digest{}, fmt.Errorf("entry: %w", err)
+	}
+	return e, d, nil
+}
+
+// header is the first line of a segment.
+type header struct {
+	Format int    `json:"format"`
+	First  uint64 `json:"first"`
+	Prev   string `json:"prev"`
+}
+
+func appendHeader(dst []byte, prev digest, first uint64) []byte {
+	return fmt.Appendf(dst, "{\"format\":%d,\"first\":%d,\"prev\":\"%s\"}\n", format, first, prev)
+}
+
+// parseHeader checks a header line, without its line feed.
+func parseHeader(line []byte) (first uint64, prev digest, err error) {
+	var h header
+	if err := json.Unmarshal(line, &h); err != nil {
+		return 0, prev, fmt.Errorf("header: %w", err)
+	}
+	if h.Format != format {
+		return 0, prev, fmt.Errorf("header: format %d, this program knows %d", h.Format, format)
+	}
+	if prev, err = parseDigest(h.Prev); err != nil {
+		return 0, prev, fmt.Errorf("header: %w", err)
+	}
+	want := appendHeader(nil, prev, h.First)
+	if h.First == 0 || !bytes.Equal(line, want[:len(want)-1]) {
+		return 0, prev, errors.New("header is not in canonical form")
+	}
+	return h.First, prev, nil
+}
