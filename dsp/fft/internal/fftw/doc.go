@@ -1,0 +1,2 @@
+// Package fftw is empty without the build tag peer.
+package fftw

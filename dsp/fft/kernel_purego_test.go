@@ -1,0 +1,5 @@
+//go:build purego
+
+package fft
+
+var kernels = []*kernel{&plain}
