@@ -31,11 +31,11 @@ type Holder struct {
 	Identity topic.Identity // of a client
 	Client   bool
 	Server   bool
-	Hosts    []string // of a server: DNS names, and addresses where the authority allows them
+	Hosts    []string // of a server: names in the site's domain, and with Plan.Loopback this machine
 }
 
 // Issue makes a new key and certificate for h and puts them, with the authority's certificate, in place of h's
-// bundle. Whatever the authority may not sign is an error, and the old bundle stays.
+// bundle. Hosts outside the site's domain are an error. On any error the old bundle stays.
 func (s *Site) Issue(h Holder, now time.Time, rand io.Reader) error {
 	if err := s.issue(h, now, rand); err != nil {
 		return fmt.Errorf("site: %s: %w", h.Bundle, err)
@@ -46,6 +46,11 @@ func (s *Site) Issue(h Holder, now time.Time, rand io.Reader) error {
 func (s *Site) issue(h Holder, now time.Time, rand io.Reader) error {
 	if !filepath.IsLocal(filepath.FromSlash(h.Bundle)) || strings.HasPrefix(h.Bundle, ".") || h.Bundle == "ca" {
 		return fmt.Errorf("%q is no name for a bundle", h.Bundle)
+	}
+	for _, host := range h.Hosts {
+		if err := s.plan.checkHost(host); err != nil {
+			return err
+		}
 	}
 	tmpl, err := h.template(s.plan.Name, now)
 	if err != nil {
@@ -69,7 +74,7 @@ func (s *Site) issue(h Holder, now time.Time, rand io.Reader) error {
 	if err != nil {
 		return err
 	}
-	// The signature is only worth something if everyone else accepts it: dates, name constraints, usage.
+	// A signature is only worth something if everyone else accepts it.
 	if _, err := cert.Verify(x509.VerifyOptions{Roots: s.Pool(), CurrentTime: now, KeyUsages: tmpl.ExtKeyUsage}); err != nil {
 		return err
 	}
@@ -150,21 +155,15 @@ func (s *Site) makeAuthority(now time.Time, rand io.Reader) error {
 		return fmt.Errorf("site: authority: %w", err)
 	}
 	t := &x509.Certificate{
-		SerialNumber:                n,
-		Subject:                     pkix.Name{Organization: []string{s.plan.Name}, CommonName: "subrosa " + s.plan.Domain},
-		NotBefore:                   now.Add(-time.Hour).UTC().Truncate(time.Second),
-		NotAfter:                    now.AddDate(AuthorityYears, 0, 0).Add(-time.Hour).UTC().Truncate(time.Second),
-		KeyUsage:                    x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-		BasicConstraintsValid:       true,
-		IsCA:                        true,
-		MaxPathLenZero:              true,
-		PermittedDNSDomainsCritical: true,
-		PermittedDNSDomains:         []string{s.plan.Domain},
-		ExcludedIPRanges:            []*net.IPNet{cidr("0.0.0.0/0"), cidr("::/0")},
-	}
-	if s.plan.Loopback {
-		t.PermittedDNSDomains = append(t.PermittedDNSDomains, "localhost")
-		t.PermittedIPRanges, t.ExcludedIPRanges = []*net.IPNet{cidr("127.0.0.1/32"), cidr("::1/128")}, nil
+		SerialNumber:          n,
+		Subject:               pkix.Name{Organization: []string{s.plan.Name}, CommonName: "subrosa " + s.plan.Domain},
+		NotBefore:             now.Add(-time.Hour).UTC().Truncate(time.Second),
+		NotAfter:              now.AddDate(AuthorityYears, 0, 0).Add(-time.Hour).UTC().Truncate(time.Second),
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		MaxPathLenZero:        true,
 	}
 	if len(t.Subject.CommonName) > 64 {
 		t.Subject.CommonName = t.Subject.CommonName[:64]
@@ -272,13 +271,4 @@ func pairFiles(der []byte, key crypto.PrivateKey) (map[string][]byte, error) {
 
 func encodeCert(der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-}
-
-// cidr panics if s, a constant, is no network.
-func cidr(s string) *net.IPNet {
-	_, n, err := net.ParseCIDR(s)
-	if err != nil {
-		panic(err)
-	}
-	return n
 }

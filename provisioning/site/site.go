@@ -19,8 +19,11 @@
 // or not at all. Keys are ECDSA P-256, which browsers, brokers and TPMs all know. Who a client is stands in its
 // certificate as URNs, see [topic.Identity].
 //
-// The authority is bound by name constraints to the site's domain: who trusts it, trusts it for that domain and for
-// nothing else. There is no revocation list; a lost unit is shut out by its id at the broker, or by a new site.
+// The authority signs only for servers in the site's domain and for clients, never for code or mail. The domain is
+// checked here and not by X.509 name constraints: verifiers must reject URNs below a constrained authority (RFC 5280
+// §4.2.1.10 asks for a host in every URI; Go and others do so), and the URNs are the identities. So guard ca/key.pem:
+// who has it can vouch for any name before those who trust ca.pem. There is no revocation list; a lost unit is shut
+// out by its id at the broker, or by a new site.
 package site
 
 import (
@@ -180,7 +183,7 @@ func (s *Site) Apply(plan Plan, now time.Time, rand io.Reader) (issued []string,
 		return nil, err
 	}
 	if plan.Domain != s.plan.Domain || plan.Loopback != s.plan.Loopback {
-		return nil, fmt.Errorf("site: the authority is bound to domain %q (loopback %t): for %q (loopback %t) make a new site",
+		return nil, fmt.Errorf("site: the site was made for domain %q (loopback %t): for %q (loopback %t) make a new one",
 			s.plan.Domain, s.plan.Loopback, plan.Domain, plan.Loopback)
 	}
 	s.plan = plan
