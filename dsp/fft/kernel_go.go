@@ -3,11 +3,31 @@ package fft
 // plain is the kernel set in Go alone.
 var plain = kernel{
 	name:         "go",
+	load:         loadGo,
 	stage4:       stage4Go,
 	stage2:       stage2Go,
+	transpose:    transposeGo,
 	unpack:       unpackGo,
 	deinterleave: deinterleaveGo,
 	interleave:   interleaveGo,
+}
+
+func loadGo(dstRe, dstIm, srcRe, srcIm []float32, places []int32) {
+	for ; len(places) >= 4; places = places[4:] {
+		a, b, c, d := places[0], places[1], places[2], places[3]
+		x0r, x1r, x2r, x3r := srcRe[a:a+width], srcRe[b:b+width], srcRe[c:c+width], srcRe[d:d+width]
+		x0i, x1i, x2i, x3i := srcIm[a:a+width], srcIm[b:b+width], srcIm[c:c+width], srcIm[d:d+width]
+		yr, yi := dstRe[:4*width], dstIm[:4*width]
+		for j := range width {
+			pr, pi, mr, mi := x0r[j]+x1r[j], x0i[j]+x1i[j], x0r[j]-x1r[j], x0i[j]-x1i[j]
+			qr, qi, nr, ni := x2r[j]+x3r[j], x2i[j]+x3i[j], x2r[j]-x3r[j], x2i[j]-x3i[j]
+			yr[j], yi[j] = pr+qr, pi+qi
+			yr[width+j], yi[width+j] = mr+ni, mi-nr
+			yr[2*width+j], yi[2*width+j] = pr-qr, pi-qi
+			yr[3*width+j], yi[3*width+j] = mr-ni, mi+nr
+		}
+		dstRe, dstIm = dstRe[4*width:], dstIm[4*width:]
+	}
 }
 
 func stage4Go(re, im []float32, s int, t *twiddles) {
@@ -61,5 +81,13 @@ func interleaveGo(dst, a, b []float32) {
 	b, dst = b[:len(a)], dst[:2*len(a)]
 	for i := range a {
 		dst[2*i], dst[2*i+1] = a[i], b[i]
+	}
+}
+
+func transposeGo(dst [][]float32, src []float32) {
+	for c, d := range dst {
+		for r := range d {
+			d[r] = src[r*len(dst)+c]
+		}
 	}
 }

@@ -23,7 +23,7 @@ func newReal(n int, k *kernel) *Real {
 		return r
 	}
 	r.half = newPlan(h, k)
-	wRe, wIm := roots(h, 1, n)
+	wRe, wIm := roots(h, 1, n, 1)
 	r.wRe, r.wIm = wRe[1:], wIm[1:]
 	buf := make([]float32, 4*h)
 	r.ar, r.ai, r.br, r.bi = buf[:h], buf[h:2*h], buf[2*h:3*h], buf[3*h:]
