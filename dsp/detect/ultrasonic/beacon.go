@@ -18,20 +18,21 @@ type symbol struct {
 }
 
 const (
-	keepAliveHits = 3 // frames of a line that show an open beacon to go on
-	keepAliveHz   = 300.0
-	decideEvery   = 4    // frames
-	windowSeconds = 1.5  // of evidence for an unknown beacon
-	memorySeconds = 9.0  // of evidence for a named one: two words of a technology that speaks every 4 s
-	noiseRate     = 0.6  // segments per second and 8 kHz under noise at Default; measured by TestNoiseRate
-	maxWeight     = 15.0 // of one segment
-	strongWeight  = 1.0  // of a symbol whose end or beginning counts as keying
-	maxDrift      = 8.0  // Hz a symbol may drift
-	sameTone      = 10.0 // Hz within which two segments carry the same tone
-	nameNats      = 3.5  // evidence that names a confirmed beacon
-	keyNats       = 4.5  // evidence with which a few keyed tones are a beacon
-	spellNats     = 12.0 // evidence that overrules the explanation by audible lines
-	maxSymbols    = 256
+	keepAliveHits  = 4 // frames of a line that show an open beacon to go on
+	keepAliveLines = 3 // … of so many at once
+	keepAliveHz    = 300.0
+	decideEvery    = 4    // frames
+	windowSeconds  = 1.5  // of evidence for an unknown beacon
+	memorySeconds  = 9.0  // of evidence for a named one: two words of a technology that speaks every 4 s
+	noiseRate      = 0.6  // segments per second and 8 kHz under noise at Default; measured by TestNoiseRate
+	maxWeight      = 15.0 // of one segment
+	strongWeight   = 1.0  // of a symbol whose end or beginning counts as keying
+	maxDrift       = 8.0  // Hz a symbol may drift
+	sameTone       = 10.0 // Hz within which two segments carry the same tone
+	nameNats       = 3.5  // evidence that names a confirmed beacon
+	keyNats        = 4.5  // evidence with which a few keyed tones are a beacon
+	spellNats      = 12.0 // evidence that overrules the explanation by audible lines
+	maxSymbols     = 256
 )
 
 type edge int
@@ -62,7 +63,7 @@ type beacon struct {
 	first      int64
 	latest     int64
 	loHz, hiHz float64
-	around     int64 // latest frame with any line in the beacon's band
+	around     int // lines in the beacon's band now
 }
 
 func newBeacon(c Config, dt, hi float64) beacon {
@@ -85,6 +86,7 @@ func poissonTail(mu, p float64) float64 {
 	return k + 1
 }
 
+// reset forgets everything: what was heard is told, and the next transmission speaks for itself.
 func (b *beacon) reset() {
 	b.ring, b.live = b.ring[:0], b.live[:0]
 	b.open, b.tech, b.confidence, b.peakWeight = false, -1, 0, 0
@@ -255,14 +257,15 @@ func (b *beacon) follow(frame int64) edge {
 	b.peakWeight = math.Max(b.peakWeight, w)
 	tech, llr, conf := name(b.ts, b.tones, atOnce, b.c.LoHz, b.hi)
 	b.judge(tech, llr, conf)
-	b.latest = max(b.latest, b.around)
+	if b.around >= keepAliveLines {
+		b.latest = max(b.latest, frame)
+	}
 	gap := 2.0
 	if b.tech >= 0 {
 		gap = b.ts[b.tech].gap
 	}
 	if float64(frame-b.latest)*b.dt > gap+0.2 {
 		b.open = false
-		b.ring = b.ring[:0] // what was heard is told; the next transmission speaks for itself
 		return gone
 	}
 	return nothing

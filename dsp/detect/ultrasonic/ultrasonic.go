@@ -220,8 +220,8 @@ func (d *Detector) evaluate(final bool) {
 		if !s.used || !s.ultrasonic || s.toneTrack != 0 {
 			continue
 		}
-		if s.hits >= keepAliveHits && s.hz >= b.loHz-keepAliveHz && s.hz <= b.hiHz+keepAliveHz {
-			b.around = max(b.around, s.last)
+		if s.hits >= keepAliveHits && s.last == d.frame && s.hz >= b.loHz-keepAliveHz && s.hz <= b.hiHz+keepAliveHz {
+			b.around++
 		}
 		if s.hits < minFrames {
 			continue
@@ -243,6 +243,7 @@ func (d *Detector) evaluate(final bool) {
 		d.emitBeacon(detect.Appeared)
 	case gone:
 		d.emitBeacon(detect.Gone)
+		b.reset()
 	}
 }
 
