@@ -35,6 +35,7 @@ func Known(path string) bool {
 // Reader is an sdr.Source over a recording. The stream index starts at 0 with the file's first sample and
 // jumps where captures say (core:global_index) that samples are missing.
 type Reader struct {
+	name     string // of the file, for errors
 	samples  *iqfile.Reader
 	segments []Segment
 }
@@ -52,6 +53,7 @@ func Open(path string, hint sdr.Format) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sigmf: %s: %w", path, err)
 	}
+	r.name = path
 	return r, nil
 }
 
@@ -199,6 +201,9 @@ func (r *Reader) Read(dst []complex64) (at int64, n int, err error) {
 	}
 	s := r.segments[0]
 	_, n, err = r.samples.Read(dst)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("sigmf: %s: %w", r.name, err)
+	}
 	return s.At + pos - s.Sample, n, err
 }
 
