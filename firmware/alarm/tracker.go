@@ -342,6 +342,8 @@ func (t *Tracker) join(now time.Time, tr *track, id string, key Key) []Change {
 	returned := len(tr.Open) == 0
 	if len(tr.Open) < maxOpen {
 		tr.Open = append(tr.Open, id)
+	} else {
+		t.finish(id) // counted; others of this alarm last anyway
 	}
 	if !slices.Contains(tr.Keys, key) && len(tr.Keys) < maxKeys {
 		if _, known := tr.distance(key); !known {

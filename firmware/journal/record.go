@@ -79,6 +79,11 @@ func parseRecord(line []byte, prev digest, seq uint64) (Entry, digest, error) {
 	return e, d, nil
 }
 
+func parses(line []byte, prev digest, seq uint64) bool {
+	_, _, err := parseRecord(line, prev, seq)
+	return err == nil
+}
+
 // header is the first line of a segment.
 type header struct {
 	Format int    `json:"format"`
@@ -86,8 +91,15 @@ type header struct {
 	Prev   string `json:"prev"`
 }
 
+// headerHead is everything in a header that its file's name tells.
+func headerHead(first uint64) []byte {
+	return fmt.Appendf(nil, `{"format":%d,"first":%d,"prev":"`, format, first)
+}
+
 func appendHeader(dst []byte, prev digest, first uint64) []byte {
-	return fmt.Appendf(dst, "{\"format\":%d,\"first\":%d,\"prev\":\"%s\"}\n", format, first, prev)
+	dst = append(dst, headerHead(first)...)
+	dst = hex.AppendEncode(dst, prev[:])
+	return append(dst, "\"}\n"...)
 }
 
 // parseHeader checks a header line, without its line feed.
