@@ -1,0 +1,126 @@
+package sound
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"subrosa/dsp/siggen"
+)
+
+// GGWave speeds: frames of 1024 samples at 48 kHz per symbol.
+const (
+	GGWaveNormal  = 9
+	GGWaveFast    = 6
+	GGWaveFastest = 3
+)
+
+const (
+	ggwaveFrame = 1024.0 / 48000 // s
+	ggwaveStep  = 46.875         // Hz
+)
+
+// GGWave returns a transmission of n random bytes in the manner of ggwave, from its published description: a
+// marker of 16 tones, then six tones at a time, each one of a block of 16 tones spaced 46.875 Hz (4 bits), then
+// the inverse marker. Markers last 16 frames, symbols as many frames as speed says. ultrasound puts the lowest
+// tone at 15 kHz, else it lies at 1875 Hz, where people hear it. Error correction is random bytes here: the
+// waveform is alike, not decodable.
+func GGWave(r *rand.Rand, n, speed int, ultrasound bool) Message {
+	base := 1875.0
+	if ultrasound {
+		base = 15000
+	}
+	m := Message{Edge: 0.0025}
+	if ultrasound {
+		m.Name = "ggwave"
+	}
+	marker := func(start float64, odd int) Symbol {
+		s := Symbol{Start: start, Dur: 16 * ggwaveFrame}
+		for i := range 16 {
+			s.Hz = append(s.Hz, base+ggwaveStep*float64(2*i+(i+odd)%2))
+		}
+		return s
+	}
+	t := 0.0
+	m.Symbols = append(m.Symbols, marker(t, 0))
+	t += 16 * ggwaveFrame
+	for sent := 0; sent < n; sent += 3 {
+		s := Symbol{Start: t, Dur: float64(speed) * ggwaveFrame}
+		for block := range 6 {
+			s.Hz = append(s.Hz, base+ggwaveStep*float64(16*block+r.IntN(16)))
+		}
+		m.Symbols = append(m.Symbols, s)
+		t += s.Dur
+	}
+	m.Symbols = append(m.Symbols, marker(t, 1))
+	return m
+}
+
+// OFDM returns random data on carriers of equal power between lo and hi, QPSK, symbols of 1/spacing seconds with
+// a guard of a quarter, as modems after libquiet's profiles or SonicTag (17.5 to 20.5 kHz) send; the spacing is
+// our assumption, drawn from 40 to 190 Hz. Level db dBFS.
+func OFDM(r *rand.Rand, seconds, rate, db, lo, hi float64) []float32 {
+	spacing := siggen.Between(r, 40, 190)
+	body := samples(1/spacing, rate)
+	guard := body / 4
+	x := Silence(seconds, rate)
+	first, last := int(math.Ceil(lo/spacing)), int(hi/spacing)
+	sym := make([]float64, body)
+	for at := 0; at < len(x); at += body + guard {
+		clear(sym)
+		for k := first; k <= last; k++ {
+			phase := math.Pi/4 + math.Pi/2*float64(r.IntN(4))
+			s, c := math.Sincos(phase)
+			ds, dc := math.Sincos(2 * math.Pi * float64(k) / float64(body))
+			for i := range sym {
+				sym[i] += s
+				s, c = s*dc+c*ds, c*dc-s*ds
+			}
+		}
+		for i := range min(body+guard, len(x)-at) {
+			x[at+i] = float32(sym[(i+body-guard)%body])
+		}
+	}
+	return SetLevel(x, db)
+}
+
+// GMSK returns random data keyed at baud on a carrier at hz with a Gaussian filter of BT 0.3, as libquiet's
+// ultrasonic profiles send. Level db dBFS.
+func GMSK(r *rand.Rand, seconds, rate, db, hz, baud float64) []float32 {
+	x := Silence(seconds, rate)
+	per := rate / baud
+	half := int(1.5 * per)
+	kernel, sum := make([]float64, 2*half+1), 0.0
+	sigma := math.Sqrt(math.Ln2) / (2 * math.Pi * 0.3) * per
+	for i := range kernel {
+		d := float64(i-half) / sigma
+		kernel[i] = math.Exp(-d * d / 2)
+		sum += kernel[i]
+	}
+	bits := make([]float64, int(float64(len(x))/per)+8)
+	for i := range bits {
+		bits[i] = float64(2*r.IntN(2) - 1)
+	}
+	turn := r.Float64()
+	for i := range x {
+		f := 0.0
+		for k, w := range kernel {
+			f += w * bits[int(float64(i+k)/per)]
+		}
+		turn += (hz + baud/4*f/sum) / rate
+		x[i] = float32(math.Sin(2 * math.Pi * turn))
+	}
+	return SetLevel(x, db)
+}
+
+// Sweeps returns chirps of dur seconds between lo and hi, up for a one and down for a zero. Level db dBFS.
+func Sweeps(r *rand.Rand, seconds, rate, db, dur, lo, hi float64) []float32 {
+	x := Silence(seconds, rate)
+	for t := 0.0; t+dur <= seconds; t += dur {
+		from, to := lo, hi
+		if r.IntN(2) == 0 {
+			from, to = hi, lo
+		}
+		Add(x, samples(t, rate), Chirp(r, dur, rate, db, from, to, dur/20))
+	}
+	return x
+}
