@@ -1,0 +1,229 @@
+package fleet
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"subrosa/firmware/alarm"
+	"subrosa/firmware/event"
+	"subrosa/firmware/session"
+)
+
+// Data of the units' topics, see docs/architecture.md. Fields that are not known here are passed over, so that a
+// newer unit can still be read.
+
+// Online is the data of unit/{unit}/online.
+type Online struct {
+	Version  uint64 `json:"version"`
+	Online   bool   `json:"online"`
+	Software string `json:"software"`
+	Sealed   bool   `json:"sealed"`
+}
+
+// Health is the data of unit/{unit}/health.
+type Health struct {
+	Version      uint64  `json:"version"`
+	OK           bool    `json:"ok"`
+	Checks       []Check `json:"checks"`
+	BitsLastHour float64 `json:"bits_last_hour"`
+	Restarts     int     `json:"restarts"`
+}
+
+// Check is one self-test.
+type Check struct {
+	Name  string    `json:"name"`
+	OK    bool      `json:"ok"`
+	Since time.Time `json:"since"`
+	Note  string    `json:"note,omitempty"`
+}
+
+// Coverage is the data of unit/{unit}/coverage.
+type Coverage struct {
+	Version uint64  `json:"version"`
+	Senses  []Sense `json:"senses"`
+}
+
+// Sense is what one sense sees. Share: 0 none, 1 under half, 2 most, 3 all of it.
+type Sense struct {
+	Sense  string   `json:"sense"`
+	LoHz   float64  `json:"lo_hz"`
+	HiHz   float64  `json:"hi_hz"`
+	Share  int      `json:"share"`
+	Cannot []string `json:"cannot"`
+}
+
+// Levels is the data of unit/{unit}/levels: what leaves the sealed sensor, coarse.
+type Levels struct {
+	Thirds []Third `json:"third_octaves"`
+	Bands  []Band  `json:"bands"`
+	Open   int     `json:"open"` // findings that last
+}
+
+// Third is the level of one third-octave.
+type Third struct {
+	Hz float64 `json:"hz"`
+	DB float64 `json:"db"`
+}
+
+// Band is the highest level in one part of the radio spectrum.
+type Band struct {
+	Name string  `json:"name"`
+	DB   float64 `json:"db"`
+}
+
+// Baseline is the data of unit/{unit}/baseline/reported.
+type Baseline struct {
+	Version  uint64     `json:"version"`
+	State    string     `json:"state"`    // none, learning, ready
+	Progress float64    `json:"progress"` // 0…1
+	Learned  *time.Time `json:"learned"`
+	Emitters int        `json:"emitters"`
+}
+
+// learn is the data of unit/{unit}/baseline/desired.
+type learn struct {
+	event.Stamp
+	Learn bool `json:"learn"`
+}
+
+// answer is the data of room/{room}/ack/{id}.
+type answer struct {
+	event.Stamp
+	alarm.Ack
+}
+
+// Bounds of what is kept; more than this no honest unit sends.
+const (
+	maxThirds = 10
+	maxBands  = 8
+	maxList   = 64  // checks, senses, points, clauses
+	maxText   = 400 // bytes of each string
+)
+
+var errTooMuch = errors.New("more entries, or longer ones, than a message may have")
+
+func decode[T any](e event.Event) (T, error) {
+	var v T
+	if err := json.Unmarshal(e.Data, &v); err != nil {
+		return v, fmt.Errorf("data: %w", err)
+	}
+	return v, nil
+}
+
+func short(texts ...string) bool {
+	for _, t := range texts {
+		if len(t) > maxText || strings.ContainsFunc(t, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return false
+		}
+	}
+	return true
+}
+
+func level(db float64) bool { return db >= -400 && db <= 400 && !math.IsNaN(db) }
+
+func (o Online) check() error {
+	if !short(o.Software) {
+		return errTooMuch
+	}
+	return nil
+}
+
+func (h Health) check() error {
+	if len(h.Checks) > maxList || h.BitsLastHour < 0 || h.BitsLastHour > 1e9 || h.Restarts < 0 {
+		return errTooMuch
+	}
+	for _, c := range h.Checks {
+		if c.Name == "" || !short(c.Name, c.Note) {
+			return errTooMuch
+		}
+	}
+	return nil
+}
+
+func (c Coverage) check() error {
+	if len(c.Senses) > maxList {
+		return errTooMuch
+	}
+	for _, s := range c.Senses {
+		if s.Share < 0 || s.Share > 3 || s.LoHz < 0 || s.HiHz < s.LoHz || s.HiHz > 1e12 {
+			return fmt.Errorf("sense %.20q: share or frequencies out of range", s.Sense)
+		}
+		if s.Sense == "" || len(s.Cannot) > maxList || !short(s.Sense) || !short(s.Cannot...) {
+			return errTooMuch
+		}
+	}
+	return nil
+}
+
+func (l Levels) check() error {
+	if len(l.Thirds) > maxThirds || len(l.Bands) > maxBands || l.Open < 0 {
+		return errTooMuch
+	}
+	for _, t := range l.Thirds {
+		if !level(t.DB) || !(t.Hz > 0 && t.Hz < 1e6) {
+			return errors.New("a third-octave is out of range")
+		}
+	}
+	for _, b := range l.Bands {
+		if !level(b.DB) || b.Name == "" || !short(b.Name) {
+			return errors.New("a band is out of range")
+		}
+	}
+	return nil
+}
+
+func (b Baseline) check() error {
+	if b.State != "none" && b.State != "learning" && b.State != "ready" {
+		return fmt.Errorf("baseline state %.20q is not one", b.State)
+	}
+	if !(b.Progress >= 0 && b.Progress <= 1) || b.Emitters < 0 {
+		return errors.New("baseline progress out of range")
+	}
+	return nil
+}
+
+func checkReport(r session.Report) error {
+	known := false
+	for _, s := range session.States {
+		known = known || r.State == s
+	}
+	if !known {
+		return fmt.Errorf("session state %.20q is not one", r.State)
+	}
+	if len(r.Points) > maxList || len(r.Flags) > maxList || !short(r.Kind, r.Level, string(r.Reason), string(r.Next)) {
+		return errTooMuch
+	}
+	for _, p := range r.Points {
+		if !short(p.Name, p.Detail) {
+			return errTooMuch
+		}
+	}
+	for _, f := range r.Flags {
+		if !short(string(f)) {
+			return errTooMuch
+		}
+	}
+	return nil
+}
+
+func checkAlarm(a alarm.Alarm, room, id string) error {
+	if err := a.Finding.Validate(); err != nil {
+		return err
+	}
+	switch {
+	case a.Room != room || !strings.EqualFold(a.Finding.ID, id):
+		return errors.New("alarm does not belong to its topic")
+	case a.State != alarm.Raised && a.State != alarm.Held && a.State != alarm.Cleared:
+		return fmt.Errorf("alarm state %.20q is not one", a.State)
+	case a.Version == 0 || a.Version > math.MaxInt64 || a.Merged < 0:
+		return errors.New("alarm version out of range")
+	}
+	if a.Ack != nil {
+		return a.Ack.Validate()
+	}
+	return nil
+}

@@ -1,0 +1,534 @@
+// Package fleet is the console's live picture of all rooms and units, fed by MQTT. Whoever shows it gets copies,
+// and is told which rooms changed.
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"subrosa/cmd/console/internal/store"
+	"subrosa/firmware/alarm"
+	"subrosa/firmware/event"
+	"subrosa/firmware/session"
+	"subrosa/firmware/topic"
+)
+
+// Silent is how long a unit may be silent before it counts as not reachable. Health and levels come far more
+// often.
+const Silent = 60 * time.Second
+
+// Bounds of the picture.
+const (
+	maxRooms  = 1024
+	maxUnits  = 1024
+	maxAlarms = 4096 // live ones of a room; the store keeps the rest
+)
+
+// Room is a copy of what is known of a room.
+type Room struct {
+	ID      string
+	Session *session.Report // nil: nothing reported yet
+	Alarms  []alarm.Alarm   // newest first
+	Units   []Unit          // in order of their ids
+}
+
+// Open returns the alarms that nobody has answered and that are not over, newest first.
+func (r *Room) Open() []alarm.Alarm {
+	return slices.DeleteFunc(slices.Clone(r.Alarms), func(a alarm.Alarm) bool { return a.Ack != nil || a.State == alarm.Cleared })
+}
+
+// Unit is a copy of what is known of a unit.
+type Unit struct {
+	ID       string
+	Rooms    []string
+	Online   bool
+	Silent   bool      // said to be online, but not heard for longer than Silent
+	Heard    time.Time // on the console's clock; zero: not since it started
+	Software string
+	Sealed   bool
+	Health   *Health
+	Coverage *Coverage
+	Levels   *Levels
+	LevelsAt time.Time // on the unit's clock
+	Baseline *Baseline
+}
+
+// Reachable reports whether the unit is connected and speaks.
+func (u *Unit) Reachable() bool { return u.Online && !u.Silent }
+
+type room struct {
+	session *session.Report
+	alarms  map[string]alarm.Alarm // by finding id
+	topics  map[string]string      // finding id → id as in its topic
+	units   map[string]bool
+	desired event.Stamp
+	acks    map[string]event.Stamp // by id as in the topic
+}
+
+type unit struct {
+	Unit
+	online  uint64 // versions seen
+	since   time.Time
+	history History
+	learn   event.Stamp
+}
+
+// Fleet is safe for concurrent use.
+type Fleet struct {
+	st  *store.Store
+	log *slog.Logger
+	fan fan
+
+	malformed, messages, stale atomic.Int64
+
+	mu      sync.RWMutex
+	rooms   map[string]*room
+	units   map[string]*unit
+	unsaved map[string]alarm.Alarm
+	said    map[string]time.Time // malformed topics that were logged
+}
+
+// New returns the picture that the store remembers: alarms of the last days, without rooms' states.
+func New(ctx context.Context, st *store.Store, log *slog.Logger) (*Fleet, error) {
+	f := &Fleet{
+		st: st, log: log, rooms: map[string]*room{}, units: map[string]*unit{}, unsaved: map[string]alarm.Alarm{}, said: map[string]time.Time{},
+	}
+	as, err := st.Alarms(ctx, "", maxAlarms)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range as {
+		if r, err := f.room(a.Room); err == nil {
+			r.alarms[a.Finding.ID] = a
+		}
+	}
+	return f, nil
+}
+
+func (f *Fleet) room(id string) (*room, error) {
+	r := f.rooms[id]
+	if r == nil {
+		if err := topic.CheckID(id); err != nil {
+			return nil, err
+		}
+		if len(f.rooms) >= maxRooms {
+			return nil, fmt.Errorf("more than %d rooms", maxRooms)
+		}
+		r = &room{alarms: map[string]alarm.Alarm{}, topics: map[string]string{}, units: map[string]bool{}, acks: map[string]event.Stamp{}}
+		f.rooms[id] = r
+	}
+	return r, nil
+}
+
+func (f *Fleet) unit(id string, now time.Time) (*unit, error) {
+	u := f.units[id]
+	if u == nil {
+		if len(f.units) >= maxUnits {
+			return nil, fmt.Errorf("more than %d units", maxUnits)
+		}
+		u = &unit{Unit: Unit{ID: id}, since: now}
+		f.units[id] = u
+	}
+	return u, nil
+}
+
+// Handle takes one message as it came from the broker. retained tells that the broker had kept it, so that it
+// says nothing about whether its writer lives. An error means that the message was ignored; it has been counted
+// and logged.
+func (f *Fleet) Handle(ctx context.Context, now time.Time, name string, payload []byte, retained bool) error {
+	f.messages.Add(1)
+	err := f.handle(ctx, now, name, payload, retained)
+	if err != nil && ctx.Err() == nil {
+		f.malformed.Add(1)
+		f.complain(now, name, err)
+	}
+	return err
+}
+
+// complain writes one line a minute for each topic.
+func (f *Fleet) complain(now time.Time, name string, err error) {
+	if len(name) > 128 {
+		name = name[:128]
+	}
+	f.mu.Lock()
+	quiet := now.Sub(f.said[name]) < time.Minute && !f.said[name].IsZero()
+	if len(f.said) > maxRooms {
+		clear(f.said)
+	}
+	if !quiet {
+		f.said[name] = now
+	}
+	f.mu.Unlock()
+	if !quiet {
+		f.log.Warn("message ignored", "topic", name, "err", err)
+	}
+}
+
+func (f *Fleet) handle(ctx context.Context, now time.Time, name string, payload []byte, retained bool) error {
+	t, err := topic.Parse(name)
+	if err != nil {
+		return err
+	}
+	if len(payload) == 0 {
+		f.forget(t)
+		return nil
+	}
+	e, err := event.Decode(payload)
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(e.Type, event.Prefix+t.Noun+".") {
+		return fmt.Errorf("type %.60q does not belong to this topic", e.Type)
+	}
+	f.mu.Lock()
+	changed, after, err := f.apply(now, t, e, retained)
+	f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if after != nil {
+		after(ctx)
+	}
+	f.fan.tell(changed...)
+	return nil
+}
+
+// apply changes the picture. It returns the rooms that look different now, and what is to be stored without the
+// lock held.
+func (f *Fleet) apply(now time.Time, t topic.Topic, e event.Event, retained bool) (changed []string, after func(context.Context), err error) {
+	if id, ok := strings.CutPrefix(e.Source, "/unit/"); ok && topic.CheckID(id) == nil {
+		if err := f.heard(now, id, t.Room(), retained); err != nil {
+			return nil, nil, err
+		}
+	}
+	if id := t.Unit(); id != "" && t.Noun != "checkpoint" {
+		u, err := f.unit(id, now)
+		if err != nil {
+			return nil, nil, err
+		}
+		return slices.Clone(u.Rooms), nil, u.apply(t, e)
+	}
+	if t.Room() == "" {
+		return nil, nil, nil // site and device topics are not shown yet
+	}
+	r, err := f.room(t.Room())
+	if err != nil {
+		return nil, nil, err
+	}
+	after, err = f.applyRoom(r, t, e)
+	return []string{t.Room()}, after, err
+}
+
+// heard notes that a unit spoke, and for which room.
+func (f *Fleet) heard(now time.Time, id, roomID string, retained bool) error {
+	u, err := f.unit(id, now)
+	if err != nil {
+		return err
+	}
+	if !retained {
+		u.Heard = now
+	}
+	if roomID == "" || slices.Contains(u.Rooms, roomID) {
+		return nil
+	}
+	r, err := f.room(roomID)
+	if err != nil {
+		return err
+	}
+	u.Rooms = append(u.Rooms, roomID)
+	slices.Sort(u.Rooms)
+	r.units[id] = true
+	return nil
+}
+
+func (u *unit) apply(t topic.Topic, e event.Event) (err error) {
+	switch t.Row.Pattern {
+	case "unit/{unit}/online":
+		o, err := checked(e, Online.check)
+		if err != nil {
+			return err
+		}
+		u.Online, u.Software, u.Sealed = o.Online, o.Software, o.Sealed
+	case "unit/{unit}/health":
+		u.Health, err = pointer(checked(e, Health.check))
+	case "unit/{unit}/coverage":
+		u.Coverage, err = pointer(checked(e, Coverage.check))
+	case "unit/{unit}/baseline/reported":
+		u.Baseline, err = pointer(checked(e, Baseline.check))
+	case "unit/{unit}/baseline/desired":
+		s, err := e.Stamp()
+		if err == nil && s.Newer(u.learn) {
+			u.learn = s
+		}
+		return err
+	case "unit/{unit}/levels":
+		l, err := checked(e, Levels.check)
+		if err != nil {
+			return err
+		}
+		u.Levels, u.LevelsAt = &l, e.Time
+		u.history.add(e.Time, l)
+	}
+	return err
+}
+
+func checked[T any](e event.Event, check func(T) error) (T, error) {
+	v, err := decode[T](e)
+	if err == nil {
+		err = check(v)
+	}
+	return v, err
+}
+
+func pointer[T any](v T, err error) (*T, error) { return &v, err }
+
+func (f *Fleet) applyRoom(r *room, t topic.Topic, e event.Event) (after func(context.Context), err error) {
+	switch t.Row.Pattern {
+	case "room/{room}/session/reported":
+		rep, err := checked(e, checkReport)
+		if err != nil {
+			return nil, err
+		}
+		if r.session != nil && rep.Version < r.session.Version {
+			return nil, nil // an older one, delivered again
+		}
+		moved := r.session == nil || r.session.State != rep.State || !slices.Equal(r.session.Flags, rep.Flags)
+		r.session = &rep
+		if moved {
+			return f.saveStep(t.Room(), rep), nil
+		}
+	case "room/{room}/session/desired":
+		s, err := e.Stamp()
+		if err == nil && s.Newer(r.desired) {
+			r.desired = s
+		}
+		return nil, err
+	case "room/{room}/ack/{id}":
+		s, err := e.Stamp()
+		if err == nil && len(r.acks) < maxAlarms && s.Newer(r.acks[t.ID("id")]) {
+			r.acks[t.ID("id")] = s
+		}
+		return nil, err
+	case "room/{room}/alarm/{id}":
+		a, err := decode[alarm.Alarm](e)
+		if err != nil {
+			return nil, err
+		}
+		if err := checkAlarm(a, t.Room(), t.ID("id")); err != nil {
+			return nil, err
+		}
+		id := a.Finding.ID
+		if len(r.alarms) >= maxAlarms {
+			r.dropOldest()
+		}
+		r.topics[id] = t.ID("id")
+		if old, ok := r.alarms[id]; ok && old.Version >= a.Version {
+			return nil, nil // a repeat
+		}
+		r.alarms[id] = a
+		return func(ctx context.Context) { f.save(ctx, a) }, nil
+	}
+	return nil, nil
+}
+
+func (r *room) dropOldest() {
+	oldest := ""
+	for id, a := range r.alarms {
+		if oldest == "" || a.Raised.Before(r.alarms[oldest].Raised) {
+			oldest = id
+		}
+	}
+	delete(r.alarms, oldest)
+	delete(r.topics, oldest)
+}
+
+// forget takes an emptied topic: its state is over.
+func (f *Fleet) forget(t topic.Topic) {
+	f.mu.Lock()
+	r := f.rooms[t.Room()]
+	if r != nil {
+		switch t.Row.Pattern {
+		case "room/{room}/ack/{id}":
+			delete(r.acks, t.ID("id"))
+		case "room/{room}/alarm/{id}":
+			for id := range r.alarms {
+				if strings.EqualFold(id, t.ID("id")) {
+					delete(r.alarms, id)
+					delete(r.topics, id)
+				}
+			}
+		}
+	}
+	f.mu.Unlock()
+	if r != nil {
+		f.fan.tell(t.Room())
+	}
+}
+
+// save stores a; if that fails, Run tries again until it does not.
+func (f *Fleet) save(ctx context.Context, a alarm.Alarm) {
+	_, err := f.st.PutAlarm(ctx, a)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	id := a.Finding.ID
+	switch {
+	case err == nil && f.unsaved[id].Version <= a.Version:
+		delete(f.unsaved, id)
+	case err != nil && f.unsaved[id].Version < a.Version:
+		if len(f.unsaved) == 0 {
+			f.log.Error("alarms cannot be stored; trying again", "err", err)
+		}
+		f.unsaved[id] = a
+	}
+}
+
+func (f *Fleet) saveStep(room string, rep session.Report) func(context.Context) {
+	st := store.Step{Version: rep.Version, At: rep.Since, State: string(rep.State)}
+	for _, fl := range rep.Flags {
+		st.Flags = append(st.Flags, string(fl))
+	}
+	return func(ctx context.Context) {
+		if err := f.st.PutStep(ctx, room, st); err != nil && ctx.Err() == nil {
+			f.log.Error("session step cannot be stored", "room", room, "err", err)
+		}
+	}
+}
+
+// Run notices silence and retries what could not be stored, until ctx ends.
+func (f *Fleet) Run(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-tick.C:
+			f.Tick(ctx, now)
+		}
+	}
+}
+
+// Tick is one round of Run.
+func (f *Fleet) Tick(ctx context.Context, now time.Time) {
+	f.mu.Lock()
+	var changed []string
+	silent := 0
+	for _, u := range f.units {
+		was := u.Silent
+		u.Silent = u.Online && now.Sub(latest(u.Heard, u.since)) > Silent
+		if u.Silent != was {
+			changed = append(changed, u.Rooms...)
+		}
+		if !u.Reachable() {
+			silent++
+		}
+	}
+	f.stale.Store(int64(silent))
+	again := slices.Collect(maps.Values(f.unsaved))
+	f.mu.Unlock()
+	f.fan.tell(changed...)
+	for _, a := range again {
+		f.save(ctx, a)
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Rooms returns copies of all rooms, in order of their ids.
+func (f *Fleet) Rooms() []Room {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	var out []Room
+	for _, id := range slices.Sorted(maps.Keys(f.rooms)) {
+		out = append(out, f.copyRoom(id))
+	}
+	return out
+}
+
+// Room returns a copy of one room.
+func (f *Fleet) Room(id string) (Room, bool) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.rooms[id] == nil {
+		return Room{}, false
+	}
+	return f.copyRoom(id), true
+}
+
+func (f *Fleet) copyRoom(id string) Room {
+	r := f.rooms[id]
+	out := Room{ID: id, Alarms: slices.SortedFunc(maps.Values(r.alarms), func(a, b alarm.Alarm) int {
+		return cmp.Or(b.Finding.Start.Compare(a.Finding.Start), cmp.Compare(b.Finding.ID, a.Finding.ID))
+	})}
+	if r.session != nil {
+		s := *r.session
+		out.Session = &s
+	}
+	for _, u := range slices.Sorted(maps.Keys(r.units)) {
+		out.Units = append(out.Units, f.units[u].copy())
+	}
+	return out
+}
+
+// copy is shallow: what it points to is replaced as a whole, never changed.
+func (u *unit) copy() Unit {
+	c := u.Unit
+	c.Rooms = slices.Clone(u.Rooms)
+	return c
+}
+
+// Units returns copies of all units, in order of their ids.
+func (f *Fleet) Units() []Unit {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	var out []Unit
+	for _, id := range slices.Sorted(maps.Keys(f.units)) {
+		out = append(out, f.units[id].copy())
+	}
+	return out
+}
+
+// Track returns what the pages draw of a unit: the rows of the last span, and the day's third-octaves.
+func (f *Fleet) Track(unit string, span time.Duration) (Track, error) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	u := f.units[unit]
+	if u == nil {
+		return Track{}, errors.New("fleet: no such unit")
+	}
+	return u.history.track(span), nil
+}
+
+// Stats are counters since start and gauges of now.
+type Stats struct {
+	Messages, Malformed, Stale int64
+	Rooms, Units, OpenAlarms   int
+	Unsaved                    int
+}
+
+// Stats returns the figures for /metrics.
+func (f *Fleet) Stats() Stats {
+	s := Stats{Messages: f.messages.Load(), Malformed: f.malformed.Load(), Stale: f.stale.Load()}
+	for _, r := range f.Rooms() {
+		s.Rooms++
+		s.OpenAlarms += len(r.Open())
+	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	s.Units, s.Unsaved = len(f.units), len(f.unsaved)
+	return s
+}
