@@ -138,7 +138,7 @@ func (f *Finding) Why(lang string) string { return f.Cause.Text(lang) }
 // Advice returns what to do in one line.
 func (f *Finding) Advice(lang string) string { return f.Cause.Advice(lang) }
 
-// Hertz writes a frequency the way people read it: 15,63 kHz, 433,92 MHz; with a point for "en".
+// Hertz writes a frequency the way people read it: 15,62 kHz, 433,92 MHz; with a point for "en".
 func Hertz(lang string, hz float64) string {
 	unit, div, prec := "Hz", 1.0, 0
 	switch a := max(hz, -hz); {
