@@ -274,3 +274,42 @@ func (id Identity) owns(param, value string) bool {
 	}
 	return true
 }
+
+// Filters returns the subscription filters that together match just the row's topics which id may write; none if
+// its role does not write them. They also are the lines of an access list for a broker without this package.
+func (id Identity) Filters(r *Row) []string {
+	if !slices.Contains(r.Writers, id.Role) {
+		return nil
+	}
+	out := []string{Root}
+	for _, s := range r.segs {
+		values := []string{s.word}
+		if s.param != "" {
+			values = id.values(s.param)
+		}
+		var next []string
+		for _, head := range out {
+			for _, v := range values {
+				next = append(next, head+"/"+v)
+			}
+		}
+		out = next
+	}
+	return out
+}
+
+// values returns what id acts for at a placeholder.
+func (id Identity) values(param string) []string {
+	site := id.Role == Console || id.Role == MDMBridge
+	switch {
+	case param == "unit" && !site:
+		return []string{id.Unit}
+	case param == "room" && !site:
+		return id.Rooms
+	case param == "conn" && id.Role == MDMBridge:
+		return id.Conns
+	case param == "dev" && !site:
+		return []string{id.Device}
+	}
+	return []string{Any}
+}

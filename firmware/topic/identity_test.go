@@ -200,3 +200,26 @@ func BenchmarkMayWrite(b *testing.B) {
 		}
 	}
 }
+
+func TestFiltersAreWhatMayBeWritten(t *testing.T) {
+	for role, id := range identities {
+		for i := range Table {
+			r := &Table[i]
+			own := constructed[r.Pattern]
+			got := slices.ContainsFunc(id.Filters(r), func(f string) bool { return matches(f, own) })
+			if want := MayWrite(id, own); got != want {
+				t.Errorf("%s: filters %q match %s: got %v, want %v", role, id.Filters(r), own, got, want)
+			}
+			for _, f := range id.Filters(r) {
+				if !MayRead(id, f) {
+					t.Errorf("%s may not listen to its own %s", role, f)
+				}
+				for _, s := range foreign {
+					if matches(f, s) && !MayWrite(id, s) {
+						t.Errorf("%s: filter %s matches %s, which it may not write", role, f, s)
+					}
+				}
+			}
+		}
+	}
+}
