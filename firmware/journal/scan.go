@@ -36,7 +36,7 @@ type scanned struct {
 	prev    digest // hash of the last good record
 	good    int64  // bytes up to the end of the last good line
 	torn    int64  // bytes of a record, or a header, whose writing was cut short
-	whole   bool   // the torn record lacks only its line feed
+	whole   bool   // the torn record, of that length, lacks only its line feed
 	broken  *Break // set if anything else follows the good lines; SHA256 is empty
 	start   digest // prev of the header
 	entries uint64
@@ -111,14 +111,31 @@ func (s *scanned) tail(name string, first uint64, line int, text []byte) {
 	}
 	n := min(len(head), len(begun))
 	switch {
-	case line > 1 && parses(text, s.prev, s.next):
-		s.torn, s.whole = int64(len(text)), true
+	case line > 1 && parses(begun, s.prev, s.next):
+		s.torn, s.whole = int64(len(begun)), true
+	case line > 1 && s.overrun(begun):
+		s.broken = &Break{File: name, Line: line, Reason: "more than a record and its line feed"}
 	case bytes.Equal(head[:n], begun[:n]) && !bytes.Contains(begun, []byte{0}) && len(begun) <= most:
 		s.torn = int64(len(text))
 	case line == 1:
 		s.broken = &Break{File: name, Line: line, Reason: "header is not in canonical form"}
 	default:
 		s.broken = &Break{File: name, Line: line, Reason: fmt.Sprintf("does not continue the chain at %d", s.next)}
+	}
+}
+
+// overrun reports whether text is a whole record with something else than a line feed after it.
+func (s *scanned) overrun(text []byte) bool {
+	const mark = `,"hash":"`
+	for at := 0; ; at++ {
+		i := bytes.Index(text[at:], []byte(mark))
+		if i < 0 {
+			return false
+		}
+		at += i
+		if end := at + len(mark) + 2*sha256.Size + len(`"}`); end <= len(text) && parses(text[:end], s.prev, s.next) {
+			return true
+		}
 	}
 }
 

@@ -169,7 +169,11 @@ func (j *Journal) resume(first uint64, s scanned) error {
 func (j *Journal) mend(s scanned) error {
 	j.dirty = true
 	if s.whole {
-		_, err := j.f.WriteAt([]byte{'\n'}, s.good+s.torn)
+		end := s.good + s.torn
+		err := j.f.Truncate(end) // zeros may follow
+		if err == nil {
+			_, err = j.f.WriteAt([]byte{'\n'}, end)
+		}
 		if err == nil && j.f.Sync() == nil {
 			if s, err = scanFile(j.dir, j.first, -1, nil); err != nil {
 				return err

@@ -78,7 +78,9 @@ func Verify(dir string) (Report, error) {
 			chain.next, chain.prev = firsts[i+1], sum
 			continue
 		}
-		r.Breaks = append(r.Breaks, *s.broken)
+		if n := len(r.Breaks); n == 0 || r.Breaks[n-1].File != s.broken.File { // else it follows from the header's
+			r.Breaks = append(r.Breaks, *s.broken)
+		}
 		if !last { // one report a break: the link to the next segment cannot be judged
 			if h, err := scanFile(dir, firsts[i+1], -1, nil); err == nil {
 				chain.next, chain.prev = firsts[i+1], h.start
