@@ -1,16 +1,16 @@
-// Package flacfile reads FLAC recordings (RFC 9639): up to 8 channels, 4 to 32 bits. Decoding is done by
-// github.com/mewkiz/flac, which allocates for every frame and, where a frame's header says 24 or 176.4 kHz,
-// writes a line to the standard logger.
+// Package flacfile reads FLAC recordings (RFC 9639): up to 8 channels, 4 to 32 bits. Frames are decoded by
+// github.com/mewkiz/flac, which allocates for every one and, where its header says 24 or 176.4 kHz, writes a
+// line to the standard logger.
 package flacfile
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"sync/atomic"
 
-	"github.com/mewkiz/flac"
 	"github.com/mewkiz/flac/frame"
 
 	"subrosa/drivers/audio"
@@ -19,11 +19,9 @@ import (
 // Reader is an audio.Source over a FLAC recording.
 type Reader struct {
 	name   string // of the file, for errors; may be empty
-	format audio.Format
-	bits   uint8
-	total  uint64 // frames the header promises; 0 = not said
+	info   streamInfo
 	in     io.Reader
-	stream *flac.Stream
+	frames *bufio.Reader // of in, behind the header
 	block  *frame.Frame
 	pos    int // frames of block handed out
 	at     int64
@@ -50,34 +48,22 @@ func Open(path string) (*Reader, error) {
 func New(r io.Reader) (*Reader, error) { return open(r, "") }
 
 func open(in io.Reader, name string) (*Reader, error) {
-	r := &Reader{name: name, in: in}
-	err := contain(func() (err error) {
-		r.stream, err = flac.New(in)
-		return err
-	})
-	if err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
+	r := &Reader{name: name, in: in, frames: bufio.NewReaderSize(in, 32<<10)}
+	var err error
+	if r.info, err = readHeader(r.frames); err != nil {
 		return nil, r.wrap(fmt.Errorf("header: %w", err))
 	}
-	info := r.stream.Info
-	if info.BitsPerSample < 4 || info.BitsPerSample > 32 {
-		return nil, r.wrap(fmt.Errorf("header says %d bits a sample, want 4 to 32", info.BitsPerSample))
-	}
-	r.format = audio.Format{Rate: int(info.SampleRate), Channels: int(info.NChannels)}
-	r.bits, r.total = info.BitsPerSample, info.NSamples
 	return r, nil
 }
 
 // Format is what the header says.
-func (r *Reader) Format() audio.Format { return r.format }
+func (r *Reader) Format() audio.Format { return r.info.format }
 
 // Read implements audio.Source; it may fill less than dst. A file that ends inside a frame, or before its
 // header says, ends with io.ErrUnexpectedEOF; a damaged frame ends it with another error.
 func (r *Reader) Read(dst []float32) (at int64, n int, err error) {
 	at = r.at
-	ch := r.format.Channels
+	ch := r.info.format.Channels
 	switch {
 	case r.closed.Load():
 		return at, 0, r.wrap(os.ErrClosed)
@@ -93,7 +79,7 @@ func (r *Reader) Read(dst []float32) (at int64, n int, err error) {
 		return at, 0, r.err
 	}
 	n = min(len(dst)/ch, int(r.block.BlockSize)-r.pos)
-	scale := 1 / float32(uint64(1)<<(r.bits-1))
+	scale := 1 / float32(uint64(1)<<(r.info.bits-1))
 	for c, sub := range r.block.Subframes {
 		for i, v := range sub.Samples[r.pos : r.pos+n] {
 			dst[i*ch+c] = float32(v) * scale
@@ -107,14 +93,14 @@ func (r *Reader) Read(dst []float32) (at int64, n int, err error) {
 // next decodes the next block or sets r.err.
 func (r *Reader) next() {
 	err := contain(r.decode)
-	done := r.total > 0 && uint64(r.at) >= r.total
+	done := r.info.total > 0 && uint64(r.at) >= r.info.total
 	switch {
 	case err == nil:
 	case r.closed.Load():
 		r.err = r.wrap(os.ErrClosed)
 	case done && (errors.Is(err, io.EOF) || errors.Is(err, frame.ErrInvalidSync)):
 		r.err = io.EOF // tags of other formats follow some files
-	case errors.Is(err, io.EOF) && r.total == 0:
+	case errors.Is(err, io.EOF) && r.info.total == 0:
 		r.err = io.EOF
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		r.err = r.wrap(io.ErrUnexpectedEOF)
@@ -124,21 +110,21 @@ func (r *Reader) next() {
 }
 
 func (r *Reader) decode() error {
-	f, err := r.stream.Next()
+	f, err := frame.New(r.frames)
 	if err != nil {
 		return err
 	}
 	if f.BitsPerSample == 0 { // "see the file's header", which the library does not do
-		f.BitsPerSample = r.bits
+		f.BitsPerSample = r.info.bits
 	}
 	switch {
-	case f.BitsPerSample != r.bits || f.Channels.Count() != r.format.Channels ||
-		f.SampleRate != 0 && int(f.SampleRate) != r.format.Rate:
+	case f.BitsPerSample != r.info.bits || f.Channels.Count() != r.info.format.Channels ||
+		f.SampleRate != 0 && int(f.SampleRate) != r.info.format.Rate:
 		return fmt.Errorf("format changes to %d channels of %d bits at %d Hz",
 			f.Channels.Count(), f.BitsPerSample, f.SampleRate)
 	case f.BlockSize == 0: // 65536 in the library's 16 bits
 		return errors.New("blocks of 65536 frames are not read")
-	case r.bits == 32 && f.Channels >= frame.ChannelsLeftSide:
+	case r.info.bits == 32 && f.Channels >= frame.ChannelsLeftSide:
 		return errors.New("side channels of 33 bits are not read")
 	}
 	if err := f.Parse(); err != nil {

