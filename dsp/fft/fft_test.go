@@ -106,6 +106,15 @@ func TestRealAgainstGonum(t *testing.T) {
 		if im[0] != 0 || im[n/2] != 0 {
 			t.Errorf("got imaginary parts %g and %g at the ends, want 0", im[0], im[n/2])
 		}
+		power := make([]float32, n/2+1)
+		p.Power(power, x)
+		wantPower := make([]complex128, n/2+1)
+		for i, v := range want {
+			wantPower[i] = complex(real(v)*real(v)+imag(v)*imag(v), 0)
+		}
+		if got := relative(power, make([]float32, n/2+1), wantPower); !(got <= 2*tolerance) {
+			t.Errorf("got relative RMS error %.3g of the power, want at most %g", got, 2*tolerance)
+		}
 		back := make([]float32, n)
 		p.Inverse(back, re, im)
 		scaled := make([]complex128, n)
@@ -201,6 +210,7 @@ func TestAllocations(t *testing.T) {
 			p.Inverse(c, d, a, b)
 			r.Forward(a, b, c)
 			r.Inverse(c, a, b)
+			r.Power(a, c)
 		})
 		if got != 0 {
 			t.Errorf("got %g allocations per run, want 0", got)

@@ -24,6 +24,9 @@ type kernel struct {
 	// transpose writes column i of src, rows of len(dst) values, into dst[i].
 	transpose func(dst [][]float32, src []float32)
 
+	// power is unpack followed by the squared magnitude.
+	power func(dst, zRe, zIm, wRe, wIm []float32)
+
 	// deinterleave splits (a0, b0, a1, b1, …) into a and b.
 	deinterleave func(a, b, src []float32)
 	// interleave is its inverse.

@@ -8,6 +8,7 @@ var plain = kernel{
 	stage2:       stage2Go,
 	transpose:    transposeGo,
 	unpack:       unpackGo,
+	power:        powerGo,
 	deinterleave: deinterleaveGo,
 	interleave:   interleaveGo,
 }
@@ -67,6 +68,17 @@ func unpackGo(dstRe, dstIm, zRe, zIm, wRe, wIm []float32) {
 		dr, di := zRe[k]-zRe[n-k], zIm[k]+zIm[n-k]
 		dstRe[k] = er + 0.5*(wRe[k-1]*di+wIm[k-1]*dr)
 		dstIm[k] = ei + 0.5*(wIm[k-1]*di-wRe[k-1]*dr)
+	}
+}
+
+func powerGo(dst, zRe, zIm, wRe, wIm []float32) {
+	n := len(zRe)
+	for k := 1; k < n; k++ {
+		er, ei := 0.5*(zRe[k]+zRe[n-k]), 0.5*(zIm[k]-zIm[n-k])
+		dr, di := zRe[k]-zRe[n-k], zIm[k]+zIm[n-k]
+		re := er + 0.5*(wRe[k-1]*di+wIm[k-1]*dr)
+		im := ei + 0.5*(wIm[k-1]*di-wRe[k-1]*dr)
+		dst[k] = re*re + im*im
 	}
 }
 

@@ -15,6 +15,7 @@ var vector = kernel{
 	stage2:       f32.ButterflyComplexStage,
 	transpose:    f32.DeinterleaveN,
 	unpack:       f32.RealFFTUnpack,
+	power:        f32.RealFFTPower,
 	deinterleave: f32.Deinterleave2,
 	interleave:   f32.Interleave2,
 }

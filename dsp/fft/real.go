@@ -49,6 +49,22 @@ func (p *Real) Forward(dstRe, dstIm, src []float32) {
 	re[0], im[0], re[h], im[h] = z+y, 0, z-y, 0
 }
 
+// Power writes |X|² of the n/2+1 bins of src into dst, without the spectrum itself ever being stored. dst must
+// not overlap src.
+func (p *Real) Power(dst, src []float32) {
+	h := p.n / 2
+	d, x := dst[:h+1], src[:p.n]
+	if p.half == nil {
+		d[0], d[1] = (x[0]+x[1])*(x[0]+x[1]), (x[0]-x[1])*(x[0]-x[1])
+		return
+	}
+	p.half.k.deinterleave(p.ar, p.ai, x)
+	p.half.Forward(p.br, p.bi, p.ar, p.ai)
+	p.half.k.power(d, p.br, p.bi, p.wRe, p.wIm)
+	z, y := p.br[0], p.bi[0]
+	d[0], d[h] = (z+y)*(z+y), (z-y)*(z-y)
+}
+
 // Inverse transforms n/2+1 bins back into n real points without dividing by N: Inverse after Forward gives N
 // times the input. The imaginary parts of bins 0 and n/2 are ignored. dst must not overlap src.
 func (p *Real) Inverse(dst, srcRe, srcIm []float32) {

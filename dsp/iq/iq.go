@@ -6,38 +6,66 @@
 //	cf32  IEEE 754 float32, little endian:       v
 //
 // I comes first, then Q. The converters take whole samples only: as many as fit into dst and are complete in
-// src, and return that number; bytes beyond are the caller's to keep for the next call.
+// src, and return that number; bytes beyond are the caller's to keep for the next call. dst must not overlap src.
+// cs8, cs16 and cf32 are exact; cu8 is within 2⁻²³ of the formula.
 package iq
 
 import (
 	"encoding/binary"
 	"math"
+
+	"github.com/tphakala/simd/f32"
+	"github.com/tphakala/simd/i8"
 )
+
+// piece is how many bytes cu8 turns to two's complement at a time: small enough for the stack.
+const piece = 512
 
 // CU8 converts unsigned 8-bit samples and returns how many.
 func CU8(dst []complex64, src []byte) int {
 	n := min(len(dst), len(src)/2)
-	for i := range n {
-		dst[i] = complex((float32(src[2*i])-127.5)/127.5, (float32(src[2*i+1])-127.5)/127.5)
+	out := floats(dst[:n])
+	var flipped [piece]byte
+	// (b - 127.5)/127.5 = s/127.5 + 0.5/127.5 with s = b - 128, which is b with its top bit flipped.
+	for in := src[:2*n]; len(in) > 0; {
+		k := min(piece, len(in))
+		flip(&flipped, in[:k])
+		i8.Dequantize(out[:k], signed(flipped[:k]), 1/127.5, 0)
+		f32.AddScalar(out[:k], out[:k], 0.5/127.5)
+		in, out = in[k:], out[k:]
 	}
 	return n
+}
+
+// flip inverts the top bit of every byte.
+func flip(dst *[piece]byte, src []byte) {
+	i := 0
+	for ; i+8 <= len(src); i += 8 {
+		binary.LittleEndian.PutUint64(dst[i:], binary.LittleEndian.Uint64(src[i:])^0x8080808080808080)
+	}
+	for ; i < len(src); i++ {
+		dst[i] = src[i] ^ 0x80
+	}
 }
 
 // CS8 converts signed 8-bit samples and returns how many.
 func CS8(dst []complex64, src []byte) int {
 	n := min(len(dst), len(src)/2)
-	for i := range n {
-		dst[i] = complex(float32(int8(src[2*i]))/128, float32(int8(src[2*i+1]))/128)
-	}
+	i8.Dequantize(floats(dst[:n]), signed(src[:2*n]), 1.0/128, 0)
 	return n
 }
 
 // CS16 converts signed 16-bit samples, little endian, and returns how many.
 func CS16(dst []complex64, src []byte) int {
 	n := min(len(dst), len(src)/4)
-	for i := range n {
-		re, im := int16(binary.LittleEndian.Uint16(src[4*i:])), int16(binary.LittleEndian.Uint16(src[4*i+2:]))
-		dst[i] = complex(float32(re)/32768, float32(im)/32768)
+	if x, ok := shorts(src[:4*n]); ok {
+		f32.Int16ToFloat32Scale(floats(dst[:n]), x, 1.0/32768)
+		return n
+	}
+	src = src[:4*n]
+	for i := range dst[:n] {
+		v := binary.LittleEndian.Uint32(src[4*i:])
+		dst[i] = complex(float32(int16(v))*(1.0/32768), float32(int16(v>>16))*(1.0/32768))
 	}
 	return n
 }
@@ -45,27 +73,36 @@ func CS16(dst []complex64, src []byte) int {
 // CF32 converts float32 samples, little endian, and returns how many. NaN and infinities pass through: see Finite.
 func CF32(dst []complex64, src []byte) int {
 	n := min(len(dst), len(src)/8)
-	for i := range n {
-		re, im := binary.LittleEndian.Uint32(src[8*i:]), binary.LittleEndian.Uint32(src[8*i+4:])
-		dst[i] = complex(math.Float32frombits(re), math.Float32frombits(im))
+	if out, ok := raw(dst[:n]); ok {
+		copy(out, src)
+		return n
+	}
+	src = src[:8*n]
+	for i := range dst[:n] {
+		v := binary.LittleEndian.Uint64(src[8*i:])
+		dst[i] = complex(math.Float32frombits(uint32(v)), math.Float32frombits(uint32(v>>32)))
 	}
 	return n
 }
 
 // Deinterleave splits x into its parts: as many as the shortest of the three holds.
 func Deinterleave(re, im []float32, x []complex64) {
-	n := min(len(re), len(im), len(x))
-	for i, v := range x[:n] {
-		re[i], im[i] = real(v), imag(v)
-	}
+	f32.Deinterleave2(re, im, floats(x))
 }
 
 // Finite reports whether no part of any sample is NaN or infinite.
 func Finite(x []complex64) bool {
-	for _, v := range x {
-		if !(math.Abs(float64(real(v))) <= math.MaxFloat32 && math.Abs(float64(imag(v))) <= math.MaxFloat32) {
-			return false
-		}
+	// v - v is 0 for a finite v and NaN for any other; a sum of zeros is 0, and one NaN makes it NaN.
+	var a, b, c, d float32
+	f := floats(x)
+	for ; len(f) >= 8; f = f[8:] {
+		a += (f[0] - f[0]) + (f[4] - f[4])
+		b += (f[1] - f[1]) + (f[5] - f[5])
+		c += (f[2] - f[2]) + (f[6] - f[6])
+		d += (f[3] - f[3]) + (f[7] - f[7])
 	}
-	return true
+	for _, v := range f {
+		a += v - v
+	}
+	return a+b+c+d == 0
 }

@@ -1,6 +1,10 @@
 package spectrum
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tphakala/simd/f32"
+)
 
 // Average is the mean of every k spectra, as in an averaged periodogram.
 type Average struct {
@@ -19,17 +23,11 @@ func NewAverage(n, k int) *Average {
 // Add takes one spectrum. With every k-th it returns the mean of the last k, otherwise nil; the slice is valid
 // until the next mean is due.
 func (a *Average) Add(p []float32) []float32 {
-	p = p[:len(a.sum)]
-	for i, v := range p {
-		a.sum[i] += v
-	}
+	f32.Add(a.sum, a.sum, p[:len(a.sum)])
 	if a.have++; a.have < a.k {
 		return nil
 	}
-	f := 1 / float32(a.k)
-	for i, v := range a.sum {
-		a.mean[i] = v * f
-	}
+	f32.Scale(a.mean, a.sum, 1/float32(a.k))
 	a.Reset()
 	return a.mean
 }

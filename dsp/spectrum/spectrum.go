@@ -1,12 +1,20 @@
 // Package spectrum measures power over frequency, frame by frame.
 //
 // Powers are linear, relative to full scale: a complex tone of |x| = 1, or a real sine of amplitude 1, on a bin
-// centre reads 1.0 (0 dBFS) in its bin. White noise of mean power σ² reads σ²·ENBW/n in each bin of a complex
-// transform and twice that over 1 (4σ²·ENBW/(2n)·… see STFT) in a real one; ENBW is window.ENBW.
+// centre reads 1.0 (0 dBFS) in its bin:
+//
+//	complex:  P[k] = |X[k]|² / (Σw)²      real:  P[k] = 4·|X[k]|² / (Σw)²  (k = 0, n/2: without the 4)
+//
+// with X the transform of w·x. White noise of mean power σ² then reads σ²·ENBW/n in each complex and 4σ²·ENBW/n
+// in each real bin, ENBW being window.ENBW. (A sine of amplitude 1 has the mean power 1/2, which is why the latter
+// is not 2σ².) Scaling after G. Heinzel, A. Rüdiger, R. Schilling, "Spectrum and spectral density estimation by
+// the discrete Fourier transform", 2002.
 package spectrum
 
 import (
 	"fmt"
+
+	"github.com/tphakala/simd/f32"
 
 	"subrosa/dsp/fft"
 	"subrosa/dsp/iq"
@@ -57,28 +65,23 @@ func (w *Welch) Power(dst []float32, x []complex64) {
 	n := len(w.win)
 	dst, x = dst[:n], x[:n]
 	iq.Deinterleave(w.ar, w.ai, x)
-	for i, v := range w.win {
-		w.ar[i] *= v
-		w.ai[i] *= v
-	}
+	f32.Mul(w.ar, w.ar, w.win)
+	f32.Mul(w.ai, w.ai, w.win)
 	w.plan.Forward(w.br, w.bi, w.ar, w.ai)
-	for i := range dst {
-		dst[i] = w.br[i]*w.br[i] + w.bi[i]*w.bi[i]
-	}
+	f32.AbsSqComplex(dst, w.br, w.bi)
 }
 
 // STFT measures frames of real samples.
 type STFT struct {
-	hop         int
-	win         []float32
-	plan        *fft.Real
-	buf, re, im []float32
+	hop  int
+	win  []float32
+	plan *fft.Real
+	buf  []float32
 }
 
 // NewSTFT returns a meter for frames of n real samples; the arguments are those of NewWelch.
 func NewSTFT(n, hop int, win []float32) *STFT {
-	return &STFT{hop: hop, win: scaled(n, hop, win, 2), plan: fft.NewReal(n),
-		buf: make([]float32, n), re: make([]float32, n/2+1), im: make([]float32, n/2+1)}
+	return &STFT{hop: hop, win: scaled(n, hop, win, 2), plan: fft.NewReal(n), buf: make([]float32, n)}
 }
 
 // N returns the frame length.
@@ -95,13 +98,8 @@ func (s *STFT) Hop() int { return s.hop }
 func (s *STFT) Power(dst, x []float32) {
 	n := len(s.win)
 	dst, x = dst[:n/2+1], x[:n]
-	for i, v := range s.win {
-		s.buf[i] = x[i] * v
-	}
-	s.plan.Forward(s.re, s.im, s.buf)
-	for i := range dst {
-		dst[i] = s.re[i]*s.re[i] + s.im[i]*s.im[i]
-	}
+	f32.Mul(s.buf, x, s.win)
+	s.plan.Power(dst, s.buf)
 	dst[0] *= 0.25
 	dst[n/2] *= 0.25
 }
