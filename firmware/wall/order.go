@@ -1,42 +1,39 @@
 package wall
 
 import (
+	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/session"
 )
 
-// Role is who sits in front of the page. Roles, never names.
-type Role string
-
-const (
-	Chair Role = "chair"
-	Clerk Role = "clerk"
-)
-
-// Act is what a person may ask of the unit.
+// Act is what a person may ask of the unit. Those of the session bear the names of its events.
 type Act string
 
 const (
-	Start     Act = "start"     // one press: handover begins; closed follows by itself when all is proven
-	Confirm   Act = "confirm"   // second press, with a reason, for what stays unproven
-	Interrupt Act = "interrupt" // with a reason
-	Resume    Act = "resume"
-	End       Act = "end"
-	Answer    Act = "ack"     // an alarm, with verdict and reason
-	Decline   Act = "decline" // the open proposal
-	Propose   Act = "propose" // Order.Proposes to the chair
+	Start     = Act(session.OnStart)     // one press: handover begins; closed follows by itself when all is proven
+	Confirm   = Act(session.OnConfirm)   // second press, with a reason, for what stays unproven
+	Interrupt = Act(session.OnInterrupt) // with a reason
+	Resume    = Act(session.OnResume)
+	End       = Act(session.OnEnd)
+
+	Answer  Act = "ack"     // an alarm, with verdict and reason
+	Propose Act = "propose" // Order.Proposes, to the chair
+	Decline Act = "decline" // the open proposal
 )
 
-// Order is one checked request from a page: the role may ask it and the state it was made in still holds.
+// Order is one checked request from a page: the role may ask it, the state it was made in still holds, reason
+// and verdict are out of the pick-lists.
 type Order struct {
 	Act      Act
-	Role     Role
-	Reason   string        // slug of a pick-list; Confirm, Interrupt, Answer
-	Alarm    string        // finding id; Answer
-	Verdict  alarm.Verdict // Answer
-	Proposes Act           // Propose
+	Role     session.Role   // Chair or Clerk
+	Reason   session.Reason // Confirm, Interrupt
+	Alarm    string         // finding id; Answer
+	Ack      alarm.Ack      // Answer, without At
+	Proposes Act            // Propose
 }
 
 // Refusal is an error whose text is meant for the person at the page. Any other error of Options.Do is logged
@@ -45,29 +42,126 @@ type Refusal struct{ Text Text }
 
 func (r *Refusal) Error() string { return "refused: " + r.Text.EN }
 
-// acts lists what the state machine can be asked in each state, the main button first.
-var acts = map[session.State][]Act{
-	session.Open:        {Start},
-	session.Planned:     {Start, End},
-	session.Handover:    {Confirm, End},
-	session.Sweep:       {Confirm, End},
-	session.Arming:      {Confirm, End},
-	session.Closed:      {Interrupt, End},
-	session.Interrupted: {Resume, End},
-	session.Restoring:   nil,
+var (
+	refusedChanged = &Refusal{Text{"Der Stand hat sich inzwischen geändert. Bitte prüfen und noch einmal drücken.",
+		"The state has changed in the meantime. Please check and press again."}}
+	refusedRight = &Refusal{Text{"Das ist mit dieser Rolle oder in diesem Stand nicht möglich.",
+		"This role cannot do that, or not in this state."}}
+	refusedReason = &Refusal{Text{"Bitte einen Grund aus der Liste wählen.", "Please choose a reason from the list."}}
+	refusedAlarm  = &Refusal{Text{"Dieser Hinweis ist nicht mehr offen.", "This note is no longer open."}}
+	failed        = &Refusal{Text{"Das hat nicht geklappt. Bitte noch einmal; es gilt der Stand auf dieser Seite.",
+		"That did not work. Please try again; the state on this page holds."}}
+)
+
+const maxForm = 4 << 10 // bytes of a form
+
+// offered returns the acts of the session that role may press now, the likeliest first.
+func offered(v *View, role session.Role) (out []Act) {
+	for _, k := range session.Allowed(v.Session.State, role) {
+		switch k {
+		case session.OnPlan:
+			continue // planning is done at the console
+		case session.OnConfirm:
+			if !confirmable(v) {
+				continue
+			}
+		case session.OnResume:
+			if v.Session.Next == session.NextConfirm {
+				continue // resuming needs a reason now: Confirm
+			}
+		}
+		out = append(out, Act(k))
+	}
+	return out
 }
 
-// offered returns what role may press now.
-func offered(v *View, role Role) []Act {
-	var out []Act
-	for _, a := range acts[v.Session.State] {
-		if a == Confirm && !slices.ContainsFunc(v.Points, func(p Point) bool { return !p.Proven }) {
-			continue // nothing to take responsibility for: closed follows by itself
+// confirmable reports whether there is anything to take responsibility for.
+func confirmable(v *View) bool {
+	return v.Session.Next == session.NextConfirm || v.Session.State.Step() && v.Session.Left() > 0
+}
+
+// proposable returns what role may not do itself but suggest to the chair.
+func proposable(v *View, role session.Role) (out []Act) {
+	if role == session.Chair || v.Proposal != nil {
+		return nil
+	}
+	own := offered(v, role)
+	for _, a := range offered(v, session.Chair) {
+		if !slices.Contains(own, a) {
+			out = append(out, a)
 		}
-		out = append(out, a)
 	}
-	if role == Chair {
-		return out
+	return out
+}
+
+// order reads and checks a form. The error is a *Refusal.
+func (h *Handler) order(r *http.Request, v *View, role session.Role) (Order, error) {
+	o := Order{Act: Act(r.PostFormValue("act")), Role: role}
+	if r.PostFormValue("seen") != string(v.Session.State) && o.Act != Answer {
+		return o, refusedChanged
 	}
-	return slices.DeleteFunc(out, func(a Act) bool { return a == Confirm })
+	switch o.Act {
+	case Answer:
+		return o.answering(r, v)
+	case Decline:
+		if role != session.Chair || v.Proposal == nil {
+			return o, refusedRight
+		}
+		return o, nil
+	case Propose:
+		o.Proposes = Act(r.PostFormValue("proposes"))
+		if !slices.Contains(proposable(v, role), o.Proposes) {
+			return o, refusedRight
+		}
+		return o, nil
+	}
+	if !slices.Contains(offered(v, role), o.Act) {
+		return o, refusedRight
+	}
+	if list := reasonsOf(o.Act); list != nil {
+		o.Reason = session.Reason(r.PostFormValue("reason"))
+		if !slices.Contains(list, o.Reason) {
+			return o, refusedReason
+		}
+	}
+	return o, nil
+}
+
+func (o Order) answering(r *http.Request, v *View) (Order, error) {
+	o.Alarm = r.PostFormValue("alarm")
+	open := slices.ContainsFunc(v.Alarms, func(a alarm.Alarm) bool { return a.Finding.ID == o.Alarm && a.Ack == nil })
+	if !open {
+		return o, refusedAlarm
+	}
+	verdict, reason, _ := strings.Cut(r.PostFormValue("answer"), "/")
+	o.Ack = alarm.Ack{Role: string(o.Role), Verdict: alarm.Verdict(verdict), Reason: reason}
+	if o.Ack.Validate() != nil {
+		return o, refusedReason
+	}
+	return o, nil
+}
+
+// reasonsOf returns the pick-list an act needs, or nil.
+func reasonsOf(a Act) []session.Reason {
+	switch a {
+	case Confirm:
+		return session.OverrideReasons
+	case Interrupt:
+		return session.InterruptReasons
+	}
+	return nil
+}
+
+// String names the order for logs: no person and no content are in it.
+func (o Order) String() string {
+	s := fmt.Sprintf("%s by %s", o.Act, o.Role)
+	switch {
+	case o.Act == Answer:
+		s += fmt.Sprintf(" of %s: %s/%s", o.Alarm, o.Ack.Verdict, o.Ack.Reason)
+	case o.Act == Propose:
+		s += ": " + string(o.Proposes)
+	case o.Reason != "":
+		s += ": " + string(o.Reason)
+	}
+	return s
 }

@@ -1,0 +1,86 @@
+// Command pages serves every scene of the wall and the chair's page on loopback, to be looked at:
+//
+//	go run ./firmware/wall/internal/show/pages
+//
+// Each scene has a port of its own, printed at start.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/signal"
+	"time"
+
+	"subrosa/firmware/session"
+	"subrosa/firmware/wall"
+	"subrosa/firmware/wall/internal/show"
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:0", "where to listen")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *addr); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, addr string) error {
+	key := wall.NewToken()
+	for _, s := range show.Scenes() {
+		h, err := wall.New(wall.Options{ChairToken: key, Do: refuse, Location: time.UTC})
+		if err != nil {
+			return err
+		}
+		h.Update(s.View)
+		go keep(ctx, h, s.View)
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			return err
+		}
+		srv := &http.Server{Handler: paired(h, key), ReadHeaderTimeout: 5 * time.Second}
+		go func() { _ = srv.Serve(l) }()
+		fmt.Printf("%-13s http://%s/  http://%s/leitung\n", s.Name, l.Addr(), l.Addr())
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// paired gives every request the cookie that key opens, so that a browser without a history sees the chair's page.
+func paired(h http.Handler, key string) http.Handler {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", wall.PairPath(key), nil))
+	cookies := w.Result().Cookies()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, c := range cookies {
+			r.AddCookie(c)
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// keep gives the same view again and again, as a unit does while nothing changes.
+func keep(ctx context.Context, h *wall.Handler, v wall.View) {
+	t := time.NewTicker(5 * time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			h.Update(v)
+		}
+	}
+}
+
+func refuse(_ context.Context, o wall.Order) error {
+	log.Print(o, " from ", session.Chair)
+	return &wall.Refusal{Text: wall.Text{DE: "Dies ist nur eine Ansicht.", EN: "This is for looking only."}}
+}
