@@ -54,8 +54,9 @@ type memory struct {
 	Since    time.Time `json:"since"`
 	Schedule *Schedule `json:"schedule,omitempty"` // planned or running
 	Points   []Point   `json:"points,omitempty"`
-	Told     bool      `json:"told"`             // points came since the state began
-	Asking   bool      `json:"asking,omitempty"` // patience is over, or the chair asked to resume
+	Told     bool      `json:"told"`               // points came since Start or the power loss
+	Accepted []string  `json:"accepted,omitempty"` // points the chair confirmed although they were unproven
+	Asking   bool      `json:"asking,omitempty"`   // patience is over, or the chair asked to resume
 	Flags    []Flag    `json:"flags,omitempty"`
 	Reason   Reason    `json:"reason,omitempty"`
 	Desired  uint64    `json:"desired,omitempty"`
@@ -127,8 +128,12 @@ func (m *Machine) absorb(e Event) (report, known bool, err error) {
 		m.mem.Schedule = &s
 		return true, true, nil
 	case OnPoints:
-		changed := !m.mem.Told || !slices.Equal(m.mem.Points, e.Points)
-		m.mem.Points, m.mem.Told = slices.Clone(e.Points), true
+		list := slices.Clone(e.Points)
+		for i := range list {
+			list[i].Accepted = false // Report says it
+		}
+		changed := !m.mem.Told || !slices.Equal(m.mem.Points, list)
+		m.mem.Points, m.mem.Told = list, true
 		return changed, true, nil
 	case OnFlag:
 		return m.flag(e.Flag, e.On), true, nil
@@ -139,7 +144,7 @@ func (m *Machine) absorb(e Event) (report, known bool, err error) {
 		}
 		return false, true, nil
 	case OnResume:
-		if m.mem.State == Interrupted && !m.holds(time.Time{}, AllTold, e) && !m.mem.Asking {
+		if m.mem.State == Interrupted && !m.settled() && !m.mem.Asking {
 			m.mem.Asking = true
 			return true, true, nil
 		}
@@ -152,9 +157,9 @@ func (m *Machine) absorb(e Event) (report, known bool, err error) {
 	return false, false, nil
 }
 
-// forgetProofs marks every point as unproven until it is told again.
+// forgetProofs marks every point as unproven until it is told again, and as not accepted.
 func (m *Machine) forgetProofs() {
-	m.mem.Told = false
+	m.mem.Told, m.mem.Accepted = false, nil
 	for i := range m.mem.Points {
 		m.mem.Points[i].Proven = false
 	}
@@ -176,35 +181,39 @@ func (m *Machine) holds(now time.Time, g Guard, e Event) bool {
 		return s != nil && !now.Before(s.From.Add(-m.conf.Early)) && now.Before(s.To)
 	case Lapsed:
 		return s == nil || !now.Before(s.To) || now.Before(s.From.Add(-m.conf.Early))
-	case Proven:
-		return m.proven(m.mem.State)
-	case AllTold:
-		return m.proven("")
-	case Unproven:
-		if m.mem.State.Step() {
-			return !m.proven(m.mem.State)
-		}
-		return !m.proven("")
+	case Settled:
+		return m.settled()
+	case Unsettled:
+		return !m.settled()
 	case LongGap:
 		return e.Gap > m.conf.Gap
 	}
 	return g == Always
 }
 
-// proven reports whether points were told and all of the step ("" for every step) are proven.
-func (m *Machine) proven(step State) bool {
-	if !m.mem.Told {
-		return false
+// settled reports whether points were told and every one that counts by now is proven or accepted: in a step
+// those of it and of the steps before, elsewhere all.
+func (m *Machine) settled() bool { return m.mem.Told && len(m.open()) == 0 }
+
+// open returns the names of the points that count by now and are neither proven nor accepted.
+func (m *Machine) open() []string {
+	upTo := len(States)
+	if m.mem.State.Step() {
+		upTo = slices.Index(States, m.mem.State)
 	}
+	var out []string
 	for _, p := range m.mem.Points {
-		if !p.Proven && (step == "" || p.step() == step) {
-			return false
+		if !p.Proven && slices.Index(States, p.step()) <= upTo && !slices.Contains(m.mem.Accepted, p.Name) {
+			out = append(out, p.Name)
 		}
 	}
-	return true
+	return out
 }
 
 func (m *Machine) enter(now time.Time, t Transition, e Event) {
+	if t.On == OnConfirm {
+		m.mem.Accepted = append(m.mem.Accepted, m.open()...)
+	}
 	m.mem.State, m.mem.Since, m.mem.Asking = t.To, now, false
 	switch {
 	case t.To == Open:
@@ -228,14 +237,16 @@ func (m *Machine) enter(now time.Time, t Transition, e Event) {
 	case t.On == OnInterrupt:
 		m.mem.Reason = e.Reason
 	case t.On == OnResume:
-		m.mem.Reason = ""
-		m.flag(Override, false)
+		if len(m.Report().Unproven()) == 0 {
+			m.mem.Reason, m.mem.Accepted = "", nil
+			m.flag(Override, false)
+		}
 	}
 }
 
 // clear drops what belonged to the session before.
 func (m *Machine) clear() {
-	m.mem.Points, m.mem.Told, m.mem.Reason = nil, false, ""
+	m.mem.Points, m.mem.Told, m.mem.Accepted, m.mem.Reason = nil, false, nil, ""
 	m.flag(Override, false)
 }
 
@@ -257,7 +268,7 @@ func (m *Machine) flag(f Flag, on bool) (changed bool) {
 func (m *Machine) why(e Event) string {
 	switch {
 	case e.Kind == OnConfirm && (m.mem.State.Step() || m.mem.State == Interrupted):
-		return "nothing is unproven"
+		return "nothing is left to decide upon"
 	case e.Kind == OnResume && m.mem.State == Interrupted:
 		return "something is unproven: confirm with a reason"
 	}
@@ -269,6 +280,9 @@ func (m *Machine) Report() Report {
 	r := Report{
 		DesiredVersion: m.mem.Desired, State: m.mem.State, Since: m.mem.Since, Reason: m.mem.Reason, Next: m.next(),
 		Flags: append([]Flag{}, m.mem.Flags...), Points: append([]Point{}, m.mem.Points...),
+	}
+	for i, p := range r.Points {
+		r.Points[i].Accepted = !p.Proven && slices.Contains(m.mem.Accepted, p.Name)
 	}
 	if s := m.mem.Schedule; s != nil {
 		r.Kind, r.Level = s.Kind, s.Level
@@ -290,11 +304,11 @@ func (m *Machine) next() Next {
 		return NextConfirm
 	case s == Restoring:
 		return NextRestore
-	case s == Interrupted && m.mem.Asking && !m.proven(""):
+	case s == Interrupted && m.mem.Asking && !m.settled():
 		return NextConfirm
 	case s == Interrupted:
 		return NextResume
-	case m.proven(s):
+	case m.settled():
 		return NextTick
 	case m.mem.Asking:
 		return NextConfirm

@@ -3,16 +3,17 @@
 //
 //	                 lapsed                    ┌────── End ──────────────┬─────────┬──────────┐
 //	   ┌──────────────────────────┐            │                         │         │          │
-//	   ▼      due (15 min early)  │   Start    │  proven     proven      │ proven  │          │
+//	   ▼      due (15 min early)  │   Start    │  settled    settled     │ settled │          │
 //	┌──────┐ ───────────────► ┌─────────┐ ──► ┌──────────┐ ─► ┌───────┐ ─► ┌────────┐ ─► ┌────────┐
 //	│ open │                  │ planned │     │ handover │    │ sweep │    │ arming │    │ closed │
 //	└──────┘ ── Start ──────────────────────► └──────────┘    └───────┘    └────────┘    └────────┘
-//	   ▲                                            Confirm instead of proven: override    │    ▲
-//	   │                                                                         Interrupt ▼    │ Resume, if proven;
+//	   ▲                                            Confirm instead of settled: override   │    ▲
+//	   │                                                                         Interrupt ▼    │ Resume, if settled;
 //	   │ Restored, Confirm     ┌───────────┐           End                        ┌─────────────┐ Confirm otherwise
 //	   └───────────────────────│ restoring │ ◄────────────────────────────────────│ interrupted │
 //	                           └───────────┘                                      └─────────────┘
 //
+// Settled means that every point that counts by now is proven, or was accepted by the chair's second press.
 // The arrows are data: see Transitions. Each Apply and each Tick makes at most one of them, so that everyone
 // sees every state; the caller ticks once a second.
 //
@@ -83,6 +84,8 @@ type Point struct {
 	Step   State  `json:"step,omitempty"`   // handover (also if empty), sweep or arming
 	Proven bool   `json:"proven"`           // by the unit itself or by a person's tick where the policy says so
 	Detail string `json:"detail,omitempty"` // slug or measure, never free text
+	// Accepted is set by Report: unproven, and the chair went on regardless.
+	Accepted bool `json:"accepted,omitempty"`
 }
 
 // step returns where the point belongs.
@@ -172,11 +175,11 @@ func (r Report) Unproven() []string {
 	return out
 }
 
-// Left returns how many points of the present step are not proven.
+// Left returns how many points of the present step are neither proven nor accepted.
 func (r Report) Left() int {
 	n := 0
 	for _, p := range r.Points {
-		if !p.Proven && p.step() == r.State {
+		if !p.Proven && !p.Accepted && p.step() == r.State {
 			n++
 		}
 	}

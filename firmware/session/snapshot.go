@@ -82,5 +82,8 @@ func (s memory) check() error {
 	if slices.Contains(s.Flags, Override) && (s.State == Open || s.State == Planned || s.State == Handover) {
 		return fmt.Errorf("override in %s", s.State)
 	}
+	if len(s.Accepted) > 16*maxPoints {
+		return fmt.Errorf("%d accepted points", len(s.Accepted))
+	}
 	return checkPoints(Event{Kind: OnPoints, Points: s.Points})
 }

@@ -9,13 +9,12 @@ import (
 type Guard string
 
 const (
-	Always   Guard = "always"
-	Due      Guard = "due"      // a plan begins within Early and has not ended
-	Lapsed   Guard = "lapsed"   // the plan's end has passed, or the plan was put off
-	Proven   Guard = "proven"   // points were told since the step began, and all of this step are proven
-	AllTold  Guard = "all"      // points were told since the state began, and all of every step are proven
-	Unproven Guard = "unproven" // not AllTold, or not Proven in a step: there is something to decide upon
-	LongGap  Guard = "long-gap" // longer than Config.Gap
+	Always    Guard = "always"
+	Due       Guard = "due"       // a plan begins within Early and has not ended
+	Lapsed    Guard = "lapsed"    // the plan's end has passed, or the plan was put off
+	Settled   Guard = "settled"   // points were told, and each of this step and those before is proven or accepted
+	Unsettled Guard = "unsettled" // not so: there is something to decide upon
+	LongGap   Guard = "long-gap"  // longer than Config.Gap
 )
 
 // Transition is one arrow. Of several that fit, the first in the table is taken.
@@ -34,27 +33,27 @@ var Transitions = []Transition{
 	{Planned, OnStart, Always, Handover},
 	{Planned, OnEnd, Always, Open},
 
-	{Handover, OnTick, Proven, Sweep},
-	{Handover, OnPoints, Proven, Sweep},
-	{Handover, OnConfirm, Unproven, Sweep},
+	{Handover, OnTick, Settled, Sweep},
+	{Handover, OnPoints, Settled, Sweep},
+	{Handover, OnConfirm, Unsettled, Sweep},
 	{Handover, OnEnd, Always, Restoring},
 	{Handover, OnPowerLoss, Always, Handover},
-	{Sweep, OnTick, Proven, Arming},
-	{Sweep, OnPoints, Proven, Arming},
-	{Sweep, OnConfirm, Unproven, Arming},
+	{Sweep, OnTick, Settled, Arming},
+	{Sweep, OnPoints, Settled, Arming},
+	{Sweep, OnConfirm, Unsettled, Arming},
 	{Sweep, OnEnd, Always, Restoring},
 	{Sweep, OnPowerLoss, Always, Handover},
-	{Arming, OnTick, Proven, Closed},
-	{Arming, OnPoints, Proven, Closed},
-	{Arming, OnConfirm, Unproven, Closed},
+	{Arming, OnTick, Settled, Closed},
+	{Arming, OnPoints, Settled, Closed},
+	{Arming, OnConfirm, Unsettled, Closed},
 	{Arming, OnEnd, Always, Restoring},
 	{Arming, OnPowerLoss, Always, Handover},
 
 	{Closed, OnInterrupt, Always, Interrupted},
 	{Closed, OnPowerLoss, LongGap, Interrupted},
 	{Closed, OnEnd, Always, Restoring},
-	{Interrupted, OnResume, AllTold, Closed},
-	{Interrupted, OnConfirm, Unproven, Closed},
+	{Interrupted, OnResume, Settled, Closed},
+	{Interrupted, OnConfirm, Unsettled, Closed},
 	{Interrupted, OnEnd, Always, Restoring},
 
 	{Restoring, OnRestored, Always, Open},

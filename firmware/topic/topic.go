@@ -175,11 +175,14 @@ func SessionDesired(room string) string { return join("room", room, "session", "
 // SessionReported is what it is.
 func SessionReported(room string) string { return join("room", room, "session", "reported") }
 
-// Alarm with the given id.
-func Alarm(room, id string) string { return join("room", room, "alarm", id) }
+// Alarm with the given finding id, which topics hold in lower case.
+func Alarm(room, id string) string { return join("room", room, "alarm", strings.ToLower(id)) }
 
-// Ack is a person's answer to the alarm with the given id.
-func Ack(room, id string) string { return join("room", room, "ack", id) }
+// Ack is a person's answer to the alarm with the given finding id.
+func Ack(room, id string) string { return join("room", room, "ack", strings.ToLower(id)) }
+
+// FindingID returns the id of the alarm that the topic, an Alarm or Ack, is about, as findings spell it.
+func (t Topic) FindingID() string { return strings.ToUpper(t.ID("id")) }
 
 // Roster of a room: who may attend, as ids and roles.
 func Roster(room string) string { return join("room", room, "roster") }

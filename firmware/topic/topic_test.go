@@ -98,6 +98,18 @@ func TestConstructorsParse(t *testing.T) {
 	}
 }
 
+func TestFindingID(t *testing.T) {
+	const id = "01JD8Z6V0QKX5T3S9W2R7M4NBC"
+	for _, s := range []string{Alarm("r", id), Ack("r", id)} {
+		if got, err := Parse(s); err != nil || got.FindingID() != id {
+			t.Errorf("%s: got %q, %v, want %s", s, got.FindingID(), err, id)
+		}
+	}
+	if got, _ := Parse(Roster("r")); got.FindingID() != "" {
+		t.Errorf("a roster has the finding %q", got.FindingID())
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	for _, s := range []string{
 		"", "/", Root, Root + "/", "room/r/alarm/x", "subrosa/v2/room/r/roster", Root + "/room/r", Root + "//r/roster",
