@@ -20,8 +20,9 @@ type Format struct {
 //
 // Read fills dst, whose length is a multiple of Channels, with interleaved frames, and returns the stream
 // index of the first frame and the number of frames read. The index counts frames lost to overruns, so a gap
-// is visible in the data. Like io.Reader it may return n > 0 with an error; io.EOF ends a recording. Frames
-// returned before io.ErrUnexpectedEOF (a truncated recording) are good. Close unblocks a pending Read.
+// is visible in the data. Like io.Reader it may fill less than dst, and return n > 0 with an error; io.EOF
+// ends a recording. Frames returned before io.ErrUnexpectedEOF (a truncated recording) or ErrNotFinite are
+// good. Close unblocks a pending Read; a Read after it fails. audiotest checks all this.
 type Source interface {
 	Format() Format
 	Read(dst []float32) (at int64, n int, err error)

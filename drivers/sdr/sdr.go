@@ -19,9 +19,10 @@ type Format struct {
 // Source yields complex baseband samples, full scale |I|, |Q| ≤ 1.
 //
 // Read fills dst and returns the stream index of the first sample and the number of samples read. The index
-// counts samples lost, so a gap is visible in the data. Like io.Reader it may return n > 0 with an error;
-// io.EOF ends a recording; samples returned before io.ErrUnexpectedEOF (a truncated recording) are good.
-// Close unblocks a pending Read.
+// counts samples lost, so a gap is visible in the data. Like io.Reader it may fill less than dst, and return
+// n > 0 with an error; io.EOF ends a recording; samples returned before io.ErrUnexpectedEOF (a truncated
+// recording) or ErrNotFinite are good. Close unblocks a pending Read; a Read after it fails. Recordings as
+// floats may exceed full scale. sdrtest checks all this.
 type Source interface {
 	Format() Format
 	Read(dst []complex64) (at int64, n int, err error)

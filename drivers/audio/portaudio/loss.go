@@ -2,6 +2,11 @@ package portaudio
 
 import "time"
 
+// settle is how long frames must be missing before they count as lost if nobody reported it. A sound server
+// that was not listened to hands over its backlog at once, but PulseAudio may deliver only every two seconds.
+// Raw ALSA reports an overrun, so there nothing waits for this.
+const settle = 3 * time.Second
+
 // loss finds out how many frames an overrun cost. The system seldom says: ALSA empties the whole buffer and
 // starts again, and PortAudio reports at best that something was lost.
 //
@@ -9,10 +14,14 @@ import "time"
 // be constant if both ran evenly; it drifts as the clocks differ (below 1 in 1000) and jumps by what is lost.
 type loss struct {
 	rate   float64
-	least  float64 // a jump below this many frames without an overflow being reported is jitter
-	offset float64 // frames, follows drift
-	last   time.Duration
+	least  float64       // a jump below this many frames without an overflow being reported is jitter
+	offset float64       // captured less arrived, in frames; follows drift
+	last   time.Duration // clock of the last call
 	begun  bool
+
+	missing bool          // a jump is being watched
+	since   time.Duration // from when on
+	floor   float64       // its smallest size since
 }
 
 // newLoss takes the size of the device's buffer in frames. What is lost unreported is a full buffer.
@@ -21,25 +30,31 @@ func newLoss(rate, buffer int) *loss {
 }
 
 // observe takes the stream's clock and how many frames had arrived by then, read and waiting, lost ones not
-// counted, and returns how many were lost since the last call; with overflow at least one.
+// counted. It returns how many turn out to be lost; with overflow, which is a report, at least one.
 func (l *loss) observe(clock time.Duration, arrived int64, overflow bool) (lost int64) {
 	offset := clock.Seconds()*l.rate - float64(arrived)
 	if !l.begun || clock < l.last {
-		l.begun, l.offset, l.last = true, offset, clock
+		l.begun, l.offset, l.last, l.missing = true, offset, clock, false
 		return 0
 	}
-	jump := offset - l.offset
 	elapsed := (clock - l.last).Seconds()
 	l.last = clock
-	if jump >= l.least || overflow {
-		lost = max(int64(jump+0.5), 0)
-		if overflow {
-			lost = max(lost, 1)
+	jump := offset - l.offset
+	switch {
+	case overflow:
+		l.offset, l.missing = max(offset, l.offset), false
+		return max(int64(jump+0.5), 1)
+	case jump < l.least:
+		l.missing = false
+		l.offset += jump * min(elapsed, 1) // one second's constant, enough for any drift
+	case !l.missing:
+		l.missing, l.since, l.floor = true, clock, jump
+	default:
+		l.floor = min(l.floor, jump)
+		if clock-l.since >= settle {
+			l.offset, l.missing = l.offset+l.floor, false
+			return int64(l.floor + 0.5)
 		}
-		l.offset = offset
-		return lost
 	}
-	// A second's constant tracks 1 in 1000 with an error of a thousandth of a second's frames.
-	l.offset += jump * min(elapsed, 1)
 	return 0
 }

@@ -54,3 +54,27 @@ func TestLossClockSetBack(t *testing.T) {
 		t.Errorf("got %d frames lost as the clock went back, want 0", got)
 	}
 }
+
+// TestLossBacklog pauses for five seconds, after which a server hands over all it has kept.
+func TestLossBacklog(t *testing.T) {
+	const rate = 48_000
+	l := newLoss(rate, 9_600)
+	var arrived, got int64
+	for i := range 200 {
+		arrived = int64(i) * 480
+		got += l.observe(time.Duration(i)*10*time.Millisecond, arrived, false)
+	}
+	clock := 7 * time.Second
+	for captured := int64(clock.Seconds() * rate); arrived < captured; arrived += 480 {
+		got += l.observe(clock, arrived, false)
+		clock += 20 * time.Microsecond
+	}
+	for range 200 {
+		clock += 10 * time.Millisecond
+		arrived += 480
+		got += l.observe(clock, arrived, false)
+	}
+	if got != 0 {
+		t.Errorf("got %d frames lost, want 0: they came late", got)
+	}
+}

@@ -3,6 +3,7 @@ package sdrtest
 import (
 	"errors"
 	"math"
+	"math/cmplx"
 	"testing"
 
 	"subrosa/drivers/sdr"
@@ -31,7 +32,7 @@ func TestUnpluggedWithLastSamples(t *testing.T) {
 func TestNaNIsYielded(t *testing.T) {
 	x := make([]complex64, 1)
 	p := Play(format, Samples(complex(0, float32(math.NaN()))))
-	if _, n, err := p.Read(x); n != 1 || err != nil || x[0] == x[0] {
+	if _, n, err := p.Read(x); n != 1 || err != nil || !cmplx.IsNaN(complex128(x[0])) {
 		t.Errorf("got %d samples, %v, %v, want NaN", n, x, err)
 	}
 }

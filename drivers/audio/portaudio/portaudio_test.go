@@ -1,0 +1,36 @@
+//go:build cgo && !noportaudio
+
+package portaudio
+
+import (
+	"errors"
+	"testing"
+
+	"subrosa/drivers/audio"
+)
+
+// TestThreeAnswers holds on any machine, with or without a sound card.
+func TestThreeAnswers(t *testing.T) {
+	if _, err := Open(Config{Device: "no device is called this"}); !errors.Is(err, audio.ErrAbsent) {
+		t.Errorf("a device that is not there: got %v, want %v", err, audio.ErrAbsent)
+	}
+	devices, err := Devices()
+	if err != nil {
+		t.Fatalf("listing devices: %v", err)
+	}
+	for _, d := range devices {
+		t.Logf("%+v", d)
+		_, err := Open(Config{Device: d.Name, Format: audio.Format{Channels: d.Channels + 1}})
+		if err == nil || errors.Is(err, audio.ErrAbsent) {
+			t.Errorf("%s with %d channels: got %v, want an error other than %v", d.Name, d.Channels+1, err, audio.ErrAbsent)
+		}
+	}
+	src, err := Open(Config{})
+	switch {
+	case err == nil:
+		src.Close()
+	case len(devices) == 0 && !errors.Is(err, audio.ErrAbsent):
+		t.Errorf("no devices: got %v, want %v", err, audio.ErrAbsent)
+	}
+	t.Logf("default device: %v", err)
+}
