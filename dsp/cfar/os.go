@@ -123,60 +123,46 @@ func (p *pivot) drop(x int64) {
 	}
 }
 
-// settle moves v until it is one of the keys and k-1 are below it.
+// settle moves v until it is one of the keys and k-1 are below it. Noise makes the number and the direction of the
+// moves unpredictable, so the direction is not a jump but a mask: complementing all keys turns down into up.
 func (p *pivot) settle() {
-	if p.rank == p.k-1 && p.held == 1 {
-		return
+	moves := p.k - 1 - p.rank
+	down := int64(moves) >> 63
+	if down == 0 {
+		moves += 1 - p.held
+	} else {
+		moves = -moves
 	}
-	x, y := p.keys[p.a:p.b], p.keys[p.c:p.d]
-	for ; p.rank >= p.k; p.rank-- {
-		p.v, p.held = max(lower(x, p.v), lower(y, p.v)), 1
+	for ; moves > 0; moves-- {
+		u := p.v ^ down
+		p.v = min(above(p.keys[p.a:p.b], u, down), above(p.keys[p.c:p.d], u, down)) ^ down
 	}
-	for p.rank < p.k-1 || p.held == 0 {
-		p.v = min(higher(x, p.v), higher(y, p.v))
-		p.rank += p.held
-		p.held = 1
-	}
+	p.rank, p.held = p.k-1, 1
 }
 
-// higher returns the smallest key above v, or the greatest int64.
-func higher(keys []int64, v int64) int64 {
-	m, o := int64(math.MaxInt64), int64(math.MaxInt64)
-	for ; len(keys) >= 2; keys = keys[2:] {
-		x, y := keys[0], keys[1]
-		if x <= v {
-			x = math.MaxInt64
+// above returns the smallest of the keys, each complemented where mask says so, that is above v.
+func above(keys []int64, v, mask int64) int64 {
+	m0, m1, m2, m3 := int64(math.MaxInt64), int64(math.MaxInt64), int64(math.MaxInt64), int64(math.MaxInt64)
+	for ; len(keys) >= 4; keys = keys[4:] {
+		x0, x1, x2, x3 := keys[0]^mask, keys[1]^mask, keys[2]^mask, keys[3]^mask
+		if x0 <= v {
+			x0 = math.MaxInt64
 		}
-		if y <= v {
-			y = math.MaxInt64
+		if x1 <= v {
+			x1 = math.MaxInt64
 		}
-		m, o = min(m, x), min(o, y)
+		if x2 <= v {
+			x2 = math.MaxInt64
+		}
+		if x3 <= v {
+			x3 = math.MaxInt64
+		}
+		m0, m1, m2, m3 = min(m0, x0), min(m1, x1), min(m2, x2), min(m3, x3)
 	}
 	for _, x := range keys {
-		if x > v {
-			m = min(m, x)
+		if x ^= mask; x > v {
+			m0 = min(m0, x)
 		}
 	}
-	return min(m, o)
-}
-
-// lower returns the largest key below v, or -1.
-func lower(keys []int64, v int64) int64 {
-	m, o := int64(-1), int64(-1)
-	for ; len(keys) >= 2; keys = keys[2:] {
-		x, y := keys[0], keys[1]
-		if x >= v {
-			x = -1
-		}
-		if y >= v {
-			y = -1
-		}
-		m, o = max(m, x), max(o, y)
-	}
-	for _, x := range keys {
-		if x < v {
-			m = max(m, x)
-		}
-	}
-	return max(m, o)
+	return min(m0, m1, m2, m3)
 }

@@ -1,7 +1,8 @@
 package fft
 
 // kernel is the arithmetic behind a plan: everything that gains from vector instructions, and nothing else.
-// There is one set on tphakala/simd (AVX or NEON, chosen at run time by the processor) and one in plain Go.
+// There is one set on tphakala/simd (AVX or NEON, chosen at run time by the processor; only load is our own
+// assembly, 50 lines for each) and one in plain Go, which the build tag purego leaves as the only one.
 // A set on another foundation has to supply these functions only.
 type kernel struct {
 	name string

@@ -162,6 +162,7 @@ func TestAverage(t *testing.T) {
 }
 
 func TestPanics(t *testing.T) {
+	odd := 3
 	for name, f := range map[string]func(){
 		"window length": func() { NewWelch(64, 32, window.Hann(63)) },
 		"hop 0":         func() { NewSTFT(64, 0, window.Hann(64)) },
@@ -170,7 +171,7 @@ func TestPanics(t *testing.T) {
 		"framer":        func() { NewFramer[float32](0, 1) },
 		"framer hop":    func() { NewFramer[float32](1, 0) },
 		"average":       func() { NewAverage(4, 0) },
-		"odd shift":     func() { Shift(make([]float32, 3), make([]float32, 3)) },
+		"odd shift":     func() { Shift(make([]float32, odd), make([]float32, odd)) },
 		"short frame":   func() { NewWelch(64, 32, window.Hann(64)).Power(make([]float32, 64), make([]complex64, 63)) },
 	} {
 		func() {

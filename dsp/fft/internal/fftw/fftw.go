@@ -1,8 +1,9 @@
 //go:build peer
 
+package fftw
+
 // This file drives FFTW3 in single precision, the peer that the transform is measured against. It exists only
 // under the build tag peer (it needs cgo and Debian's libfftw3-dev) and is never part of a program.
-package fftw
 
 /*
 #cgo LDFLAGS: -lfftw3f -lm
