@@ -1,0 +1,217 @@
+// The demo as a person sees it, in Debian's Chromium: sign in by the printed link, start a session, see an alarm,
+// answer it, switch the language, look at it on a phone; then a second account with password and one-time code.
+//
+//   SUBROSA_BIN    folder of the built programs, default ../../../bin
+//   SUBROSA_SHOTS  folder for screenshots, default a new one below the system's temporary folder
+//   CHROMIUM       default /usr/bin/chromium
+import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
+import { after, before, test } from 'node:test'
+import { Program, absent, launch, shoot, shots, sideways, watch } from './harness.mjs'
+
+const skip = absent('subrosa', 'roomd', 'sensed', 'console')
+const linkPattern = /(https?:\/\/(?:localhost|127\.0\.0\.1):\d+)(\/demo\/\S+)/
+const patience = 120_000 // ms, for what the scenario brings by itself
+
+let demo, browser, origin, context, page, faults
+
+before(async () => {
+  if (skip) return
+  demo = new Program('subrosa', 'demo')
+  const [, base, path] = await demo.match(linkPattern, 120)
+  origin = base
+  browser = await launch()
+  context = await browser.newContext({ locale: 'de-DE', viewport: { width: 1280, height: 900 } })
+  page = await context.newPage()
+  page.setDefaultTimeout(20_000)
+  faults = watch(page, origin)
+  await page.goto(origin + path)
+}, { timeout: 180_000 })
+
+after(async () => {
+  await browser?.close()
+  if (demo) assert.equal(await demo.stop(), 0, `the demo does not end cleanly; it printed:\n${demo.output}`)
+  if (!skip) console.log(`screenshots: ${shots}`)
+})
+
+// step is a test that shows the page when it fails.
+function step (name, run) {
+  test(name, { skip, timeout: 180_000 }, async () => {
+    try {
+      await run()
+    } catch (err) {
+      await shoot(page, 'failed').catch(() => {})
+      err.message += `\n${page.url()}\n${(await page.locator('body').innerText().catch(() => '')).slice(0, 2000)}`
+      throw err
+    }
+  })
+}
+
+const room = () => page.goto(`${origin}/rooms/ratssaal`)
+const body = (text) => page.locator('main').getByText(text).first()
+
+step('the link signs in and shows the rooms', async () => {
+  await page.waitForURL(`${origin}/`)
+  assert.equal(await page.locator('html').getAttribute('lang'), 'de')
+  await page.getByRole('link', { name: /Ratssaal/ }).first().waitFor({ timeout: patience })
+  await shoot(page, 'rooms')
+})
+
+step('the link works once', async () => {
+  const [, base, path] = await demo.match(linkPattern)
+  const stranger = await browser.newContext()
+  const answer = await (await stranger.newPage()).goto(base + path)
+  assert.equal(answer.status(), 404)
+  await stranger.close()
+})
+
+step('nobody gets in without it', async () => {
+  const stranger = await browser.newContext()
+  const other = await stranger.newPage()
+  await other.goto(`${origin}/rooms/ratssaal`)
+  assert.equal(new URL(other.url()).pathname, '/login')
+  for (const path of ['/api/rooms', '/events']) {
+    assert.equal((await stranger.request.get(origin + path)).status(), 401, path)
+  }
+  await stranger.close()
+})
+
+step('a session is started and closes', async () => {
+  await room()
+  const start = page.locator('form[action$="/session"] button[value="start"]')
+  const closed = body(/^Nichtöffentlich/)
+  await start.or(closed).first().waitFor({ timeout: patience })
+  if (await start.isVisible()) {
+    await shoot(page, 'room-open')
+    await start.click()
+    await page.waitForURL(/done=session/)
+  }
+  await closed.waitFor({ timeout: patience })
+  await shoot(page, 'room-closed')
+})
+
+step('an alarm is seen as it comes, with its likely innocent cause, and answered', async () => {
+  await room()
+  const form = page.locator('form[action*="/alarms/"]').first()
+  await form.waitFor({ timeout: patience }) // comes by the event stream, nobody reloads
+  await body('Wahrscheinlich harmlos').waitFor()
+  await body('Zu tun').waitFor()
+  await shoot(page, 'room-alarm')
+  const id = (await form.getAttribute('action')).split('/').at(-1)
+  const select = form.locator('select[name="answer"]')
+  if (await select.count()) {
+    await select.selectOption({ index: (await select.locator('option').count()) - 1 })
+    await form.getByRole('button').click()
+  } else {
+    await form.locator('button[name="answer"]').first().click()
+  }
+  await page.waitForURL(/done=ack/)
+  await page.locator(`form[action$="/alarms/${id}"]`).waitFor({ state: 'detached', timeout: patience })
+  await shoot(page, 'room-answered')
+  await page.goto(`${origin}/trail`)
+  await body('Alarm beantwortet').waitFor()
+  await shoot(page, 'trail')
+})
+
+step('silence is never shown as proof', async () => {
+  await room()
+  for (const section of ['Abdeckung', 'Nicht prüfbar']) await body(section).waitFor({ timeout: patience })
+})
+
+step('the language is switched and stays', async () => {
+  await page.goto(`${origin}/rooms/ratssaal?lang=en`)
+  assert.equal(await page.locator('html').getAttribute('lang'), 'en')
+  assert.equal(new URL(page.url()).search, '')
+  await page.goto(`${origin}/`)
+  await page.getByRole('link', { name: /Deutsch/ }).first().waitFor()
+  await room()
+  await body('Coverage').waitFor()
+  await shoot(page, 'room-english')
+  await page.getByRole('link', { name: /Deutsch/ }).first().click()
+  await body('Abdeckung').waitFor()
+})
+
+step('every page fits a phone', async () => {
+  await page.setViewportSize({ width: 390, height: 844 })
+  for (const path of ['/', '/rooms/ratssaal', '/units', '/trail', '/accounts']) {
+    await page.goto(origin + path)
+    assert.equal(await sideways(page), 0, `${path} is wider than 390 px`)
+    await shoot(page, `phone${path.replaceAll('/', '-')}`)
+  }
+  await page.setViewportSize({ width: 1280, height: 900 })
+})
+
+step('dark and without motion', async () => {
+  await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' })
+  await room()
+  await shoot(page, 'room-dark')
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null })
+})
+
+step('the keyboard reaches the content first', async () => {
+  await room()
+  await page.keyboard.press('Tab')
+  assert.match(await page.evaluate(() => document.activeElement.textContent.trim()), /Zum Inhalt springen/)
+})
+
+step('a second account: link, password, one-time code, recovery code', async () => {
+  await page.goto(`${origin}/accounts`)
+  const invite = page.locator('form[action="/accounts"]')
+  await invite.locator('[name="role"]').first().selectOption('clerk')
+  await invite.getByRole('button').click()
+  const link = /\/enrol\/[\w-]+/.exec(await page.content())[0]
+  const stranger = await browser.newContext({ locale: 'de-DE' })
+  const other = await stranger.newPage()
+  const theirs = watch(other, origin)
+  const account = { name: 'sitzungsdienst-1', password: 'ein Satz ist leichter zu merken' }
+
+  await other.goto(origin + link)
+  const secret = /(?:[A-Z2-7]{4} ){3,}[A-Z2-7]{1,4}/.exec(await other.locator('main').innerText())[0].replaceAll(' ', '')
+  await shoot(other, 'enrol')
+  await fill(other, { ...account, again: account.password, code: totp(secret, Date.now()) })
+  const recovery = other.locator('main li, main code').first()
+  await recovery.waitFor()
+  const code = (await recovery.innerText()).trim()
+
+  await signOut(other)
+  await fill(other, { ...account, code: '000000' })
+  await other.getByText('Kontoname, Passwort oder Einmalcode stimmen nicht.').waitFor()
+  await fill(other, { ...account, code })
+  await other.waitForURL(`${origin}/`)
+  assert.equal((await stranger.request.get(`${origin}/accounts`)).status(), 403, 'a clerk manages accounts')
+  await signOut(other)
+  await fill(other, { ...account, code })
+  await other.getByText('Kontoname, Passwort oder Einmalcode stimmen nicht.').waitFor() // a recovery code works once
+  assert.deepEqual(theirs.filter((f) => !/status of 40[13]/.test(f)), [])
+  await stranger.close()
+})
+
+step('no page complained or asked anyone else', async () => {
+  assert.deepEqual(faults, [])
+})
+
+async function fill (page, fields) {
+  for (const [name, value] of Object.entries(fields)) await page.locator(`input[name="${name}"]`).fill(value)
+  await page.locator('main form').getByRole('button').first().click()
+}
+
+async function signOut (page) {
+  await page.locator('form[action="/logout"] button').click()
+  await page.waitForURL(`${origin}/login`)
+}
+
+// totp is RFC 6238 with its defaults: SHA-1, 30 s, six digits.
+function totp (secret, ms) {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
+  const bits = [...secret].map((c) => alphabet.indexOf(c).toString(2).padStart(5, '0')).join('')
+  const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)))
+  const counter = Buffer.alloc(8)
+  counter.writeBigUInt64BE(BigInt(Math.floor(ms / 30_000)))
+  const mac = createHmac('sha1', key).update(counter).digest()
+  return String((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1e6).padStart(6, '0')
+}
+
+test('the test knows RFC 6238', () => { // its appendix B, the last six of eight digits
+  const secret = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ'
+  assert.deepEqual([59, 1111111109, 20000000000].map((s) => totp(secret, s * 1000)), ['287082', '081804', '353130'])
+})
