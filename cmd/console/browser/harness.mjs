@@ -15,13 +15,15 @@ export const bin = process.env.SUBROSA_BIN ?? fileURLToPath(new URL('../../../bi
 export const shots = process.env.SUBROSA_SHOTS ?? mkdtempSync(path.join(tmpdir(), 'subrosa-shots-'))
 mkdirSync(shots, { recursive: true })
 
-// absent returns why the browser test cannot run here, or false.
+// absent returns why the browser test cannot run here, or false. With SUBROSA_MUST=1, as in "make test", that is an
+// error: everything needed has been built and installed just before.
 export function absent (...programs) {
-  for (const name of programs) {
-    if (!existsSync(path.join(bin, name))) return `${path.join(bin, name)} is not built`
-  }
-  if (!existsSync(chromiumPath)) return `${chromiumPath} is not installed`
-  return false
+  const need = [...programs.map((name) => path.join(bin, name)), chromiumPath]
+  const missing = need.filter((file) => !existsSync(file))
+  if (missing.length === 0) return false
+  const why = `${missing.join(', ')}: not there; "make build" builds the programs, "make setup" installs Chromium`
+  if (process.env.SUBROSA_MUST === '1') throw new Error(why)
+  return why
 }
 
 // Program runs a program in a new state folder and keeps what it prints.
