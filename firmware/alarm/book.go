@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -55,9 +56,9 @@ type BookConfig struct {
 // between any two steps loses nothing and doubles nothing; a repeated delivery has the same id and version.
 //
 // A unit that cannot record must still listen. While the journal fails, alarms are delivered with Raised zero
-// (see Recorded and OnlyRecorded), each is kept in memory and in the state file in its latest version, and
-// every Tick tries again; when it succeeds the alarm is delivered once more with Raised set and a higher
-// version. An alarm of which neither file could be written before a kill is lost, and was never raised.
+// (see Recorded and OnlyRecorded), each is kept in memory and in the state file in its latest version until it
+// is forgotten, and every Tick tries again; when it succeeds the alarm is delivered once more with Raised set and
+// a higher version. An alarm of which neither file could be written before a kill is lost, and was never raised.
 //
 // A Book is safe for concurrent use.
 type Book struct {
@@ -65,13 +66,15 @@ type Book struct {
 
 	mu      sync.Mutex
 	tracker *Tracker
-	seq     uint64     // last journal entry that is in tracker
-	record  []*pending // for the journal, oldest first, one an alarm
-	deliver []string   // ids for Next, oldest first
-	forget  []string   // ids that Next is to forget
-	saved   bool       // the state file is up to date
+	seq     uint64            // last journal entry that is in tracker
+	record  []*pending        // for the journal, oldest first, one an alarm
+	deliver []string          // ids for Next, oldest first
+	forget  []string          // ids that Next is to forget
+	saved   bool              // the state file is up to date
 	failing map[string]string // part → its error, as told to Health
-	step    func(string) // tests end the process here
+
+	step func(string)         // tests end the process here
+	sync func(*os.File) error // (*os.File).Sync
 }
 
 // pending is the latest version of an alarm that is not in the journal.
@@ -89,9 +92,9 @@ type Forgetter interface {
 
 // OpenBook reads the state file and the journal, and delivers what the last process did not get to deliver.
 // Every finding counts as ended now, because its source was restarted too, and time that nobody listened is no
-// absence: what is found again within Clear holds its alarm. A state file that is missing or
-// spoilt is made anew from the journal, which takes longer; the spoilt one is kept beside it. The returned error
-// is about a journal that cannot be read or a state file of a younger format.
+// absence: what is found again within Clear holds its alarm. A state file that is missing or spoilt is made anew
+// from the journal, which takes longer; the spoilt one is kept beside it. The returned error is about a journal
+// that cannot be read or a state file of a younger format.
 func OpenBook(ctx context.Context, cfg BookConfig) (*Book, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -102,14 +105,25 @@ func OpenBook(ctx context.Context, cfg BookConfig) (*Book, error) {
 	if cfg.Health == nil {
 		cfg.Health = func(string, error) {}
 	}
-	b := &Book{cfg: cfg, tracker: New(cfg.Tracker), failing: map[string]string{}, step: func(string) {}}
+	return openBook(ctx, &Book{cfg: cfg, tracker: New(cfg.Tracker), failing: map[string]string{},
+		step: func(string) {}, sync: (*os.File).Sync})
+}
+
+func openBook(ctx context.Context, b *Book) (*Book, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if err := b.restore(); err != nil {
 		return nil, err
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := cfg.Now()
-	b.run(ctx, append(b.tracker.resume(now), b.tracker.Expire(now)...))
+	now := b.cfg.Now()
+	changes := append(b.tracker.resume(now), b.tracker.Expire(now)...)
+	for _, tr := range b.tracker.tracks {
+		// Say anew how things stand: a younger version than the files know may have been delivered.
+		if tr.Jump && (tr.Alarm.State != Cleared || slices.Contains(b.deliver, tr.Alarm.Finding.ID)) {
+			changes = append(changes, tr.change(now, WasCounted))
+		}
+	}
+	b.run(ctx, changes)
 	return b, nil
 }
 

@@ -27,6 +27,7 @@ func (t *Tracker) Snapshot() Snapshot {
 	for i, tr := range t.tracks {
 		s.Tracks[i] = *tr
 		s.Tracks[i].Alarm = tr.Alarm.clone()
+		s.Tracks[i].Finding = Alarm{Finding: tr.Finding}.clone().Finding
 		s.Tracks[i].Keys = append([]Key(nil), tr.Keys...)
 		s.Tracks[i].Open = append([]string(nil), tr.Open...)
 	}
@@ -35,22 +36,22 @@ func (t *Tracker) Snapshot() Snapshot {
 	return s
 }
 
-// Restore puts a tracker back to s. Versions go on above every version that may have been seen, with a gap,
-// because the last ones may have been delivered without reaching a file.
+// Restore puts a tracker back to s. The next version of each alarm jumps above every version that may have been
+// delivered without reaching a file.
 func (t *Tracker) Restore(s Snapshot) error {
 	seen := map[string]bool{}
 	tracks := make([]*track, 0, len(s.Tracks))
 	for i := range s.Tracks {
 		tr := s.Tracks[i]
 		a := &tr.Alarm
-		if err := a.Finding.Validate(); err != nil {
+		if err := errors.Join(a.Finding.Validate(), tr.Finding.Validate()); err != nil {
 			return fmt.Errorf("alarm: snapshot: %w", err)
 		}
-		if seen[a.Finding.ID] || a.Version == 0 || len(tr.Keys) == 0 || !holds(states, string(a.State)) {
+		if seen[a.Finding.ID] || a.Finding.ID != tr.Finding.ID || a.Version == 0 || len(tr.Keys) == 0 || !holds(states, string(a.State)) {
 			return fmt.Errorf("alarm: snapshot: alarm %s is not one", a.Finding.ID)
 		}
 		seen[a.Finding.ID] = true
-		tr.Gap = true
+		tr.Jump = true
 		tracks = append(tracks, &tr)
 	}
 	t.tracks, t.raises, t.done = tracks, s.Raises, s.Done
@@ -65,7 +66,7 @@ func (t *Tracker) replay(at time.Time, r Record) {
 	}
 	tr := t.byAlarm(a.Finding.ID)
 	if tr == nil {
-		tr = &track{Keys: []Key{KeyOf(a.Finding)}, Since: at, Last: at}
+		tr = &track{Keys: []Key{KeyOf(a.Finding)}, Since: at, Last: at, Touched: at}
 		t.tracks = append(t.tracks, tr)
 		if a.Finding.Kind.Sense() != detect.Health {
 			t.raises = append(t.raises, raise{at, a.Finding.Kind})
@@ -76,9 +77,9 @@ func (t *Tracker) replay(at time.Time, r Record) {
 	if v := tr.Alarm.Version; v > a.Version {
 		tr.Alarm.Raised = a.Raised // a younger version was saved unrecorded
 	} else {
-		tr.Alarm = a
+		tr.Alarm, tr.Finding, tr.Merged, tr.Touched = a, a.clone().Finding, a.Merged, at
 	}
-	tr.Gap = true
+	tr.Jump = true
 }
 
 // resume ends every finding after a time in which nobody listened, and lets the time until an alarm is cleared
@@ -90,9 +91,12 @@ func (t *Tracker) resume(now time.Time) []Change {
 			continue
 		}
 		tr.Last = now
-		if tr.Alarm.Finding.End == nil { // out of the journal, which does not know what is open
+		if tr.Finding.End == nil { // out of the journal, which does not know what is open
 			end := now.UTC().Round(time.Millisecond)
-			tr.Alarm.Finding.End = &end
+			if end.Before(tr.Finding.Start) {
+				end = tr.Finding.Start
+			}
+			tr.Finding.End = &end
 			changes = append(changes, tr.change(now, WasCounted))
 		}
 	}
@@ -246,7 +250,7 @@ func (b *Book) replaceFile(raw []byte) error {
 	_, err = f.Write(raw)
 	b.step("state written")
 	if err == nil {
-		err = f.Sync()
+		err = b.sync(f)
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return errors.Join(err, os.Remove(tmp))
@@ -260,5 +264,5 @@ func (b *Book) replaceFile(raw []byte) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return errors.Join(b.sync(dir), dir.Close())
 }

@@ -6,20 +6,17 @@ import (
 	"subrosa/firmware/finding"
 )
 
-// restartGap is what versions jump by after a restart. While the journal and the state file fail together,
-// versions that no file knows of may have been delivered; a run makes fewer than this many for one alarm
-// (more than 45 days at one a minute).
-const restartGap = 1 << 16
-
-// change makes a new version.
+// change makes a new version. The first after a restart is the time in milliseconds since 1970: while journal and
+// state file fail together, versions that no file knows of may have been delivered, and this is above them.
 func (tr *track) change(now time.Time, what What) Change {
 	tr.Dirty = false
 	tr.Alarm.Version++
-	if tr.Gap {
-		tr.Gap = false
-		tr.Alarm.Version += restartGap
+	if tr.Jump {
+		tr.Jump = false
+		tr.Alarm.Version = max(tr.Alarm.Version, uint64(max(0, now.UnixMilli())))
 	}
-	tr.Alarm.Changed = now
+	tr.Alarm.Finding, tr.Alarm.Merged = tr.Finding, tr.Merged
+	tr.Alarm.Changed, tr.Touched = now.UTC().Round(0), now
 	return Change{what, tr.Alarm.clone()}
 }
 
@@ -35,7 +32,7 @@ func (tr *track) distance(key Key) (nearest float64, ok bool) {
 
 // improve takes over the figures of a stronger appearance, or better ones of the same.
 func (tr *track) improve(f finding.Finding, key Key) {
-	a := &tr.Alarm.Finding
+	a := &tr.Finding
 	if _, own := tr.Keys[0].distance(key); !own || f.ID != a.ID && f.SNRDB < a.SNRDB {
 		return
 	}

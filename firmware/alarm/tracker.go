@@ -98,13 +98,16 @@ const (
 
 // track is an alarm and what is needed to go on with it.
 type track struct {
-	Alarm Alarm     `json:"alarm"`
-	Keys  []Key     `json:"keys"`           // its own first, then those merged into it
-	Open  []string  `json:"open,omitempty"` // ids of findings that last
-	Since time.Time `json:"since"`          // when it was raised
-	Last  time.Time `json:"last"`           // when the last open finding ended
-	Dirty bool      `json:"dirty,omitempty"`
-	Gap   bool      `json:"gap,omitempty"` // the next version leaves a gap, see Restore
+	Alarm   Alarm           `json:"alarm"`   // as of its version: what readers have
+	Finding finding.Finding `json:"finding"` // of the next version
+	Merged  int             `json:"merged"`  // of the next version
+	Dirty   bool            `json:"dirty,omitempty"`
+	Jump    bool            `json:"jump,omitempty"` // the next version jumps, see Restore
+	Keys    []Key           `json:"keys"`           // its own first, then those merged into it
+	Open    []string        `json:"open,omitempty"` // ids of findings that last
+	Since   time.Time       `json:"since"`          // when it was raised
+	Last    time.Time       `json:"last"`           // when the last open finding ended
+	Touched time.Time       `json:"touched"`        // when the version was made
 }
 
 type raise struct {
@@ -134,9 +137,10 @@ func (t *Tracker) Observe(now time.Time, f finding.Finding) []Change {
 		tr.improve(f, key)
 	default:
 		if tr = t.byKey(key); tr != nil {
-			changes = t.again(now, tr, f, key)
+			tr.improve(f, key)
+			changes = t.join(now, tr, f.ID, key)
 		} else if t.mayRaise(f) {
-			tr, changes = t.raise(now, f, key)
+			tr, changes = t.raise(now, f, 0, key)
 		} else {
 			tr, changes = t.merge(now, f, key)
 		}
@@ -181,7 +185,7 @@ func (t *Tracker) Expire(now time.Time) []Change {
 		a := &tr.Alarm
 		switch {
 		case a.State == Cleared:
-			if now.Sub(a.Changed) < t.cfg.Keep {
+			if now.Sub(tr.Touched) < t.cfg.Keep {
 				return false
 			}
 			changes = append(changes, tr.change(now, WasForgotten))
@@ -192,7 +196,7 @@ func (t *Tracker) Expire(now time.Time) []Change {
 		case a.State == Raised && len(tr.Open) > 0 && now.Sub(tr.Since) >= t.cfg.Hold:
 			a.State = Held
 			changes = append(changes, tr.change(now, WasHeld))
-		case tr.Dirty && now.Sub(a.Changed) >= t.cfg.Counters:
+		case tr.Dirty && now.Sub(tr.Touched) >= t.cfg.Counters:
 			changes = append(changes, tr.change(now, WasCounted))
 		}
 		return false
@@ -294,11 +298,10 @@ func (t *Tracker) mayRaise(f finding.Finding) bool {
 	return first || len(t.raises) < t.cfg.Storm && live < t.cfg.Max
 }
 
-func (t *Tracker) raise(now time.Time, f finding.Finding, keys ...Key) (*track, []Change) {
-	f = f.Rounded()
-	tr := &track{Keys: keys, Open: []string{f.ID}, Since: now, Last: now}
-	tr.Alarm = Alarm{Finding: f, Room: t.cfg.Room, State: Raised}
-	tr.Alarm.Finding.End = nil
+func (t *Tracker) raise(now time.Time, f finding.Finding, merged int, keys ...Key) (*track, []Change) {
+	tr := &track{Finding: f.Rounded(), Merged: merged, Keys: keys, Open: []string{f.ID}, Since: now, Last: now}
+	tr.Finding.End = nil
+	tr.Alarm = Alarm{Room: t.cfg.Room, State: Raised}
 	t.tracks = append(t.tracks, tr)
 	if f.Kind.Sense() != detect.Health {
 		t.raises = append(t.raises, raise{now, f.Kind})
@@ -321,20 +324,7 @@ func (t *Tracker) merge(now time.Time, f finding.Finding, key Key) (*track, []Ch
 		Start: f.Start, Confidence: 1, Coverage: f.Coverage,
 		Cause: finding.CauseOf(stormKey.Kind, stormKey.Name, 0),
 	}
-	tr, changes := t.raise(now, storm, stormKey, key)
-	tr.Alarm.Merged = 1
-	changes[0].Alarm.Merged = 1
-	return tr, changes
-}
-
-// again takes a further appearance of what an alarm stands for.
-func (t *Tracker) again(now time.Time, tr *track, f finding.Finding, key Key) []Change {
-	changes := t.join(now, tr, f.ID, key)
-	tr.improve(f, key)
-	for i := range changes {
-		changes[i].Alarm = tr.Alarm.clone()
-	}
-	return changes
+	return t.raise(now, storm, 1, stormKey, key)
 }
 
 // join counts finding id into tr.
@@ -350,8 +340,8 @@ func (t *Tracker) join(now time.Time, tr *track, id string, key Key) []Change {
 			tr.Keys = append(tr.Keys, key)
 		}
 	}
-	tr.Alarm.Merged++
-	tr.Alarm.Finding.End = nil
+	tr.Merged++
+	tr.Finding.End = nil
 	tr.Dirty = true
 	if returned && tr.Alarm.State == Raised {
 		tr.Alarm.State = Held
@@ -372,10 +362,10 @@ func (t *Tracker) end(now time.Time, tr *track, id string, end time.Time) []Chan
 		return nil
 	}
 	end = end.UTC().Round(time.Millisecond)
-	if end.Before(tr.Alarm.Finding.Start) {
-		end = tr.Alarm.Finding.Start
+	if end.Before(tr.Finding.Start) {
+		end = tr.Finding.Start
 	}
-	tr.Alarm.Finding.End = &end
+	tr.Finding.End = &end
 	tr.Last = now
 	tr.Dirty = true
 	if tr.Alarm.State == Raised {
@@ -394,7 +384,7 @@ func (t *Tracker) finish(id string) {
 // settle pulls times that lie after now back to now: a clock that was set back must not keep an alarm for ever.
 func (t *Tracker) settle(now time.Time) {
 	for _, tr := range t.tracks {
-		for _, p := range []*time.Time{&tr.Since, &tr.Last, &tr.Alarm.Changed} {
+		for _, p := range []*time.Time{&tr.Since, &tr.Last, &tr.Touched} {
 			if p.After(now) {
 				*p = now
 			}

@@ -93,9 +93,16 @@ func Open(dir string, opt Options) (*Journal, error) {
 		return nil, err
 	}
 	j := &Journal{dir: dir, opt: opt, lock: lock}
+	opened := false
+	defer func() {
+		if !opened { // also when OpenFile panics
+			lock.Close()
+		}
+	}()
 	if err := j.recover(); err != nil && !unwritable(err) {
-		return nil, errors.Join(err, lock.Close())
+		return nil, err
 	}
+	opened = true
 	return j, nil
 }
 
