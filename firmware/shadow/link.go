@@ -51,6 +51,7 @@ const (
 // pahoLink is a paho client that is used for one connection: its message store dies with it.
 type pahoLink struct {
 	client mqtt.Client
+	conn   net.Conn
 	gone   chan struct{}
 	once   sync.Once
 	why    error
@@ -76,7 +77,11 @@ func dialPaho(ctx context.Context, o dialOptions) (link, error) {
 	}
 	opt.SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { o.message(m.Topic(), m.Payload(), m.Retained()) })
 	opt.SetConnectionLostHandler(func(_ mqtt.Client, err error) { l.end(err) })
-	opt.SetCustomOpenConnectionFn(func(u *url.URL, _ mqtt.ClientOptions) (net.Conn, error) { return open(ctx, u, o.tls) })
+	opt.SetCustomOpenConnectionFn(func(u *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
+		var err error
+		l.conn, err = open(ctx, u, o.tls)
+		return l.conn, err
+	})
 	l.client = mqtt.NewClient(opt)
 	tok := l.client.Connect()
 	select {
@@ -160,6 +165,7 @@ func (l *pahoLink) close(graceful bool) {
 	if graceful {
 		l.client.Disconnect(250)
 	} else {
+		l.conn.Close()
 		l.client.Disconnect(0)
 	}
 	l.end(errClosed)

@@ -1,0 +1,624 @@
+package shadow
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"subrosa/dsp/detect"
+	"subrosa/firmware/alarm"
+	"subrosa/firmware/finding"
+	"subrosa/firmware/topic"
+)
+
+var (
+	health  = topic.Health("u")
+	alarmX  = topic.Alarm("r", "x")
+	contact = topic.Contact("r", "window")
+	wish    = topic.SessionDesired("r")
+)
+
+func TestReportReachesBroker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker()
+		p := openPeer(t, b, options(t.TempDir()))
+		p.report(health, 1)
+		p.report(health, 2)
+		if st := p.Status(); st.Connected || st.Queued != 1 || st.Err == nil {
+			t.Errorf("status before Run: %+v", st)
+		}
+		p.run()
+		synctest.Wait()
+		if s := b.want(t, health, 2); s.Version != 2 {
+			t.Errorf("version %d, want 2", s.Version)
+		}
+		p.report(health, 3)
+		synctest.Wait()
+		b.want(t, health, 3)
+		if st := p.Status(); !st.Connected || st.Queued != 0 || st.Err != nil {
+			t.Errorf("status: %v", st)
+		}
+		p.end()
+	})
+}
+
+func TestVersionsSurviveRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, dir := newBroker(), t.TempDir()
+		for i := 1; i <= 5; i++ {
+			p := openPeer(t, b, options(dir)).run()
+			p.report(health, i)
+			p.end()
+		}
+		p := openPeer(t, b, options(dir)).run()
+		p.report(health, 6)
+		synctest.Wait()
+		if s := b.want(t, health, 6); s.Version != 6 {
+			t.Errorf("version %d, want 6", s.Version)
+		}
+		p.end()
+	})
+}
+
+func TestOutboxSurvivesRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, dir := newBroker(), t.TempDir()
+		b.set(false)
+		p := openPeer(t, b, options(dir)).run()
+		p.report(alarmX, 1)
+		p.report(health, 2)
+		time.Sleep(time.Minute)
+		p.end()
+		b.set(true)
+		p = openPeer(t, b, options(dir)).run()
+		synctest.Wait()
+		b.want(t, alarmX, 1)
+		b.want(t, health, 2)
+		p.end()
+	})
+}
+
+func TestRefusedReports(t *testing.T) {
+	p := openPeer(t, newBroker(), options(t.TempDir()))
+	defer p.end()
+	for _, tt := range []struct {
+		topic string
+		data  any
+	}{
+		{topic.Health("u2"), state{}}, {topic.Alarm("r2", "x"), state{}}, {topic.Roster("r"), state{}}, {"x", state{}},
+		{health, 3}, {health, nil}, {health, []int{}}, {health, func() {}}, {health, map[string]any{"version": "one"}},
+		{health, map[string]string{"x": strings.Repeat("x", 1<<17)}}, {topic.Alarm("r", "a/b"), state{}},
+	} {
+		if err := p.Report(tt.topic, tt.data); err == nil {
+			t.Errorf("Report(%s, %T) was taken", tt.topic, tt.data)
+		}
+	}
+	if st := p.Status(); st.Queued != 0 {
+		t.Errorf("%d queued", st.Queued)
+	}
+	if err := p.Desired(topic.SessionDesired("r2"), func(Message) {}); err == nil {
+		t.Error("another room's desired state was subscribed")
+	}
+}
+
+func TestCallersVersions(t *testing.T) {
+	p := openPeer(t, newBroker(), options(t.TempDir()))
+	defer p.end()
+	for _, tt := range []struct {
+		s    state
+		want error
+	}{
+		{state{Version: 3, N: 1}, nil}, {state{Version: 3, N: 1}, nil}, {state{Version: 3, N: 2}, ErrStale},
+		{state{Version: 2, N: 1}, ErrStale}, {state{Version: 4, N: 2}, nil},
+	} {
+		if err := p.Report(alarmX, tt.s); !errors.Is(err, tt.want) {
+			t.Errorf("%+v: got %v, want %v", tt.s, err, tt.want)
+		}
+	}
+}
+
+func TestDeliver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker()
+		p := openPeer(t, b, options(t.TempDir())).run()
+		a := alarm.Alarm{Finding: finding.Finding{ID: "01JD8Z6V0QKX5T3S9W2R7M4NBC", Kind: detect.Burst}, Room: "r", State: alarm.Raised, Version: 7}
+		if err := p.Deliver(context.Background(), a); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if s, ok := b.holds(t, topic.Alarm("r", a.Finding.ID)); !ok || s.Version != 7 {
+			t.Errorf("broker holds %+v, %v", s, ok)
+		}
+		p.end()
+	})
+}
+
+func TestForget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, dir := newBroker(), t.TempDir()
+		p := openPeer(t, b, options(dir)).run()
+		p.report(alarmX, 1)
+		synctest.Wait()
+		b.set(false)
+		if err := p.Forget(alarmX); err != nil {
+			t.Fatal(err)
+		}
+		p.end()
+		b.set(true)
+		p = openPeer(t, b, options(dir)).run()
+		synctest.Wait()
+		if s, ok := b.holds(t, alarmX); ok {
+			t.Errorf("broker still holds %+v", s)
+		}
+		if err := p.Forget(alarmX); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if st := p.Status(); st.Queued != 0 {
+			t.Errorf("%d queued", st.Queued)
+		}
+		p.end()
+	})
+}
+
+func TestLevelsAreDroppedOffline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker()
+		p := openPeer(t, b, options(t.TempDir()))
+		for range 1000 {
+			p.report(topic.Levels("u"), 1)
+		}
+		p.run()
+		synctest.Wait()
+		p.report(topic.Levels("u"), 2)
+		synctest.Wait()
+		if n := b.sent(topic.Levels("u")); n != 1 {
+			t.Errorf("%d levels were sent, want 1", n)
+		}
+		if _, ok := b.holds(t, topic.Levels("u")); ok {
+			t.Error("levels are retained")
+		}
+		p.end()
+	})
+}
+
+func TestFull(t *testing.T) {
+	o := options(t.TempDir())
+	o.MaxTopics = 10_000
+	p := openPeer(t, newBroker(), o)
+	defer p.end()
+	for i := range o.MaxTopics {
+		p.report(topic.Contact("r", fmt.Sprint(i)), i)
+	}
+	if err := p.Report(contact, state{}); !errors.Is(err, ErrFull) {
+		t.Errorf("got %v, want ErrFull", err)
+	}
+	if err := p.Report(topic.Contact("r", "7"), state{N: 8}); err != nil {
+		t.Errorf("a known topic: %v", err)
+	}
+	if st := p.Status(); st.Queued != o.MaxTopics {
+		t.Errorf("%d queued, want %d", st.Queued, o.MaxTopics)
+	}
+}
+
+func TestAcknowledgedGiveWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := options(t.TempDir())
+		o.MaxTopics = 100
+		b := newBroker()
+		p := openPeer(t, b, o).run()
+		for i := range 1000 {
+			p.report(topic.Alarm("r", fmt.Sprint(i)), i)
+			synctest.Wait()
+		}
+		for i := range 1000 {
+			b.want(t, topic.Alarm("r", fmt.Sprint(i)), i)
+		}
+		p.end()
+	})
+}
+
+func TestFullDisk(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("no /dev/full")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		b, dir := newBroker(), t.TempDir()
+		if err := os.Symlink("/dev/full", filepath.Join(dir, logName)); err != nil {
+			t.Fatal(err)
+		}
+		s, err := openFull(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.dial = b.dial
+		p := (&peer{Shadow: s, t: t}).run()
+		if err := p.Report(alarmX, state{N: 1}); !errors.Is(err, ErrUnsaved) {
+			t.Errorf("got %v, want ErrUnsaved", err)
+		}
+		p.report(health, 2)
+		synctest.Wait()
+		b.want(t, alarmX, 1) // it is sent nevertheless
+		b.want(t, health, 2)
+		if st := p.Status(); st.Disk == nil || !strings.Contains(st.String(), "no space") {
+			t.Errorf("status %q does not tell", st)
+		}
+		// Space again: writing anew replaces the link.
+		p.mu.Lock()
+		p.disk.anew = true
+		p.mu.Unlock()
+		time.Sleep(time.Minute)
+		if st := p.Status(); st.Disk != nil {
+			t.Errorf("still %v", st.Disk)
+		}
+		p.end()
+		var got []record
+		f, err := os.Open(filepath.Join(dir, logName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := readLog(f, func(r record) error { got = append(got, r); return nil }); err != nil || len(got) < 2 {
+			t.Errorf("log has %d records, %v", len(got), err)
+		}
+	})
+}
+
+// openFull opens a log that is /dev/full, which reads as endless zeros: only the reading is left out.
+func openFull(dir string) (*Shadow, error) {
+	s, err := Open(options(filepath.Join(dir, "other")))
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, logName), os.O_WRONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.disk.close()
+	s.disk.f, s.disk.path = f, filepath.Join(dir, logName)
+	return s, nil
+}
+
+func TestBrokerThatLosesItsMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker()
+		p := openPeer(t, b, options(t.TempDir())).run()
+		for i := range 100 {
+			p.report(topic.Alarm("r", fmt.Sprint(i)), i)
+		}
+		synctest.Wait()
+		b.set(false)
+		b.mu.Lock()
+		b.retained = map[string][]byte{}
+		b.mu.Unlock()
+		b.set(true)
+		time.Sleep(time.Minute)
+		for i := range 100 {
+			b.want(t, topic.Alarm("r", fmt.Sprint(i)), i)
+		}
+		p.end()
+	})
+}
+
+func TestBrokerThatGoesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker()
+		p := openPeer(t, b, options(t.TempDir())).run()
+		p.report(health, 1)
+		synctest.Wait()
+		b.mu.Lock()
+		old := b.retained[health]
+		b.mu.Unlock()
+		p.report(health, 2)
+		synctest.Wait()
+		b.mu.Lock()
+		b.put(health, 1, true, old) // a late packet of an earlier connection
+		b.mu.Unlock()
+		time.Sleep(time.Minute)
+		b.want(t, health, 2)
+		p.end()
+	})
+}
+
+func TestOwnMemoryLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker()
+		p := openPeer(t, b, options(t.TempDir())).run()
+		for i := range 50 {
+			p.report(health, i)
+			synctest.Wait()
+		}
+		p.end()
+		p = openPeer(t, b, options(t.TempDir()))
+		p.report(health, 100)
+		p.run()
+		time.Sleep(time.Minute)
+		if s := b.want(t, health, 100); s.Version <= 50 {
+			t.Errorf("version %d: every reader takes it for an old one", s.Version)
+		}
+		p.end()
+	})
+}
+
+func TestOtherWriterWins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker()
+		p := openPeer(t, b, options(t.TempDir())).run()
+		if err := p.Report(wish, state{Writer: "wall", N: 1}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		b.want(t, wish, 1)
+		b.set(false)
+		b.mu.Lock()
+		b.up = true
+		b.mu.Unlock()
+		b.other(wish, state{Version: 9, Writer: "console", N: 2})
+		b.set(false)
+		if err := p.Report(wish, state{Writer: "wall", N: 3}); err != nil {
+			t.Fatal(err)
+		}
+		b.set(true)
+		time.Sleep(time.Minute)
+		b.want(t, wish, 2) // version 9 stands against our 2
+		if err := p.Report(wish, state{Writer: "wall", N: 4}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if s := b.want(t, wish, 4); s.Version != 10 {
+			t.Errorf("version %d, want 10", s.Version)
+		}
+		p.end()
+	})
+}
+
+func TestRefusedTopicDoesNotStopOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker()
+		b.refuse = contact
+		var logged bytes.Buffer
+		o := options(t.TempDir())
+		o.Log = slog.New(slog.NewTextHandler(&logged, nil))
+		p := openPeer(t, b, o)
+		p.report(contact, 1)
+		for i := range 50 {
+			p.report(topic.Alarm("r", fmt.Sprint(i)), i)
+		}
+		p.run()
+		time.Sleep(time.Hour)
+		for i := range 50 {
+			b.want(t, topic.Alarm("r", fmt.Sprint(i)), i)
+		}
+		st := p.Status()
+		if st.Refused != contact || st.Queued != 1 || !strings.Contains(st.String(), contact) {
+			t.Errorf("status %v", st)
+		}
+		if b.dials > 50 {
+			t.Errorf("%d connections in an hour", b.dials)
+		}
+		b.mu.Lock()
+		b.refuse = ""
+		b.mu.Unlock()
+		time.Sleep(10 * time.Minute)
+		b.want(t, contact, 1)
+		p.end()
+	})
+}
+
+func TestDeadBrokerIsOneLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker()
+		b.set(false)
+		var logged bytes.Buffer
+		o := options(t.TempDir())
+		o.Log = slog.New(slog.NewTextHandler(&logged, nil))
+		p := openPeer(t, b, o).run()
+		time.Sleep(24 * time.Hour)
+		if n := strings.Count(logged.String(), "\n"); n != 1 {
+			t.Errorf("%d log lines in a day, want 1:\n%s", n, logged.String())
+		}
+		if b.dials < 24*3600/30 || b.dials > 24*3600/15+10 {
+			t.Errorf("%d dials in a day", b.dials)
+		}
+		if st := p.Status(); st.Err == nil || !strings.Contains(st.String(), "refused") {
+			t.Errorf("status %v", st)
+		}
+		p.end()
+	})
+}
+
+func TestMuteBrokerIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker()
+		b.mute = true
+		p := openPeer(t, b, options(t.TempDir())).run()
+		p.report(alarmX, 1)
+		time.Sleep(time.Minute)
+		if b.dials < 2 {
+			t.Error("the connection was kept for a minute without an acknowledgement")
+		}
+		b.mu.Lock()
+		b.mute = false
+		b.mu.Unlock()
+		time.Sleep(time.Minute)
+		if st := p.Status(); st.Queued != 0 {
+			t.Errorf("status %v", st)
+		}
+		p.end()
+	})
+}
+
+func TestSubscriptionRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker()
+		b.deny = true
+		p := openPeer(t, b, options(t.TempDir())).run()
+		p.report(alarmX, 1)
+		if err := p.Report(wish, state{N: 2}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		b.want(t, alarmX, 1)
+		b.want(t, wish, 2)
+		if st := p.Status(); !st.Connected || st.Err == nil {
+			t.Errorf("status %v", st)
+		}
+		p.end()
+	})
+}
+
+func TestDesired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, dir := newBroker(), t.TempDir()
+		var got []int
+		open := func() *peer {
+			p := openPeer(t, b, options(dir))
+			if err := p.Desired(wish, func(m Message) { got = append(got, int(m.Version)) }); err != nil {
+				t.Fatal(err)
+			}
+			return p.run()
+		}
+		p := open()
+		synctest.Wait()
+		for _, s := range []state{{5, "console", 1}, {5, "console", 1}, {4, "console", 2}, {5, "aaa", 3}, {5, "wall", 4}, {6, "a", 5}} {
+			b.other(wish, s)
+			synctest.Wait()
+		}
+		p.end()
+		p = open() // the retained one is not taken again
+		synctest.Wait()
+		b.other(wish, state{7, "console", 6})
+		synctest.Wait()
+		b.mu.Lock()
+		b.put(wish, 1, true, []byte("{nonsense"))
+		b.mu.Unlock()
+		b.other(wish, state{8, "console", 7})
+		synctest.Wait()
+		p.end()
+		if w := []int{5, 5, 6, 7, 8}; fmt.Sprint(got) != fmt.Sprint(w) {
+			t.Errorf("took versions %v, want %v", got, w)
+		}
+	})
+}
+
+func TestWatchTellsEmptied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker()
+		var got []string
+		p := openPeer(t, b, options(t.TempDir()))
+		if err := p.Watch(topic.Ack("r", topic.Any), func(m Message) { got = append(got, m.Topic.ID("id")+string(m.Data)) }); err != nil {
+			t.Fatal(err)
+		}
+		p.run()
+		synctest.Wait()
+		b.other(topic.Ack("r", "x"), state{N: 1, Version: 1})
+		synctest.Wait()
+		b.mu.Lock()
+		b.put(topic.Ack("r", "x"), 1, true, nil)
+		b.mu.Unlock()
+		synctest.Wait()
+		if w := []string{`x{"version":1,"n":1}`, "x"}; fmt.Sprint(got) != fmt.Sprint(w) {
+			t.Errorf("got %q, want %q", got, w)
+		}
+		p.end()
+	})
+}
+
+type presence struct {
+	Software string `json:"software"`
+	Sealed   bool   `json:"sealed"`
+}
+
+func TestPresence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, o := newBroker(), options(t.TempDir())
+		o.Presence = presence{"v1", true}
+		p := openPeer(t, b, o).run()
+		synctest.Wait()
+		online := func(want bool) uint64 {
+			t.Helper()
+			b.mu.Lock()
+			payload := string(b.retained[topic.Online("u")])
+			b.mu.Unlock()
+			if !strings.Contains(payload, fmt.Sprintf(`"online":%v`, want)) || !strings.Contains(payload, `"sealed":true`) {
+				t.Errorf("presence is %s, want online %v", payload, want)
+			}
+			return decode(t, []byte(payload)).Version
+		}
+		v1 := online(true)
+		b.set(false)
+		v2 := online(false) // the will
+		b.set(true)
+		time.Sleep(time.Minute)
+		v3 := online(true)
+		// The will of an earlier connection comes late.
+		b.mu.Lock()
+		b.put(topic.Online("u"), 1, true, b.links[0].o.willPayload)
+		b.mu.Unlock()
+		time.Sleep(time.Minute)
+		v4 := online(true)
+		p.end()
+		v5 := online(false)
+		if !(v1 < v2 && v2 < v3 && v3 <= v4 && v4 < v5) {
+			t.Errorf("versions %d %d %d %d %d do not grow", v1, v2, v3, v4, v5)
+		}
+		// The unit's memory is lost; its will must still be above what it says.
+		o.Dir = t.TempDir()
+		p = openPeer(t, b, o).run()
+		time.Sleep(time.Minute)
+		v6 := online(true)
+		b.set(false)
+		if v7 := online(false); !(v5 < v6 && v6 < v7) {
+			t.Errorf("versions %d %d %d do not grow", v5, v6, v7)
+		}
+		p.end()
+	})
+}
+
+func TestOneInFlightPerTopic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker()
+		b.mute = true
+		p := openPeer(t, b, options(t.TempDir())).run()
+		for i := range 100 {
+			p.report(health, i)
+			synctest.Wait()
+		}
+		if n := b.sent(health); n != 1 {
+			t.Errorf("%d versions in flight at once", n)
+		}
+		p.end()
+	})
+}
+
+func TestOnlyOneProgramPerFolder(t *testing.T) {
+	dir := t.TempDir()
+	p := openPeer(t, newBroker(), options(dir))
+	if s, err := Open(options(dir)); err == nil {
+		s.Close()
+		t.Error("the same folder was opened twice")
+	}
+	p.end()
+	openPeer(t, newBroker(), options(dir)).end()
+}
+
+func TestClosed(t *testing.T) {
+	p := openPeer(t, newBroker(), options(t.TempDir()))
+	p.end()
+	if err := p.Report(health, state{}); err == nil {
+		t.Error("reported after Close")
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+}
