@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"subrosa/dsp/iq"
 	"subrosa/dsp/window"
 )
 
@@ -206,6 +207,25 @@ func BenchmarkWelch(b *testing.B) {
 			w, p, x := NewWelch(n, n, window.Hann(n)), make([]float32, n), make([]complex64, n)
 			for b.Loop() {
 				w.Power(p, x)
+			}
+			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds()/1e6, "MS/s")
+		})
+	}
+}
+
+// From the receiver's bytes to an averaged spectrum, frames not overlapping.
+func BenchmarkBytesToSpectrum(b *testing.B) {
+	for _, n := range []int{1024, 4096} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			w, a := NewWelch(n, n, window.Hann(n)), NewAverage(n, 16)
+			raw, p, x := make([]byte, 2*n), make([]float32, n), make([]complex64, n)
+			for i := range raw {
+				raw[i] = byte(i * 197)
+			}
+			for b.Loop() {
+				iq.CU8(x, raw)
+				w.Power(p, x)
+				a.Add(p)
 			}
 			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds()/1e6, "MS/s")
 		})
