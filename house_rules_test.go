@@ -333,6 +333,45 @@ func ends(e ast.Expr) bool {
 		isSelector(e, "log", "Fatalln") || isSelector(e, "log", "Panic") || isSelector(e, "log", "Panicf")
 }
 
+// dataTests: "make test" counts the tests with Data in their name, so these and only these read the data folder.
+func dataTests(_ fs.FS, files []*file) (faults []string) {
+	reads, named := map[string]bool{}, map[string]bool{}
+	var tests []*ast.FuncDecl
+	in := map[*ast.FuncDecl]*file{}
+	for _, f := range files {
+		if !strings.HasSuffix(f.path, "_test.go") {
+			continue
+		}
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && strings.HasPrefix(fn.Name.Name, "Test") && strings.Contains(fn.Name.Name, "Data") {
+				tests, in[fn], named[f.dir()] = append(tests, fn), f, true
+			}
+		}
+		ast.Inspect(f.File, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || !isSelector(call.Fun, "os", "Getenv") && !isSelector(call.Fun, "os", "LookupEnv") || len(call.Args) != 1 {
+				return true
+			}
+			if lit, ok := call.Args[0].(*ast.BasicLit); ok && lit.Value == `"SUBROSA_DATA"` {
+				reads[f.dir()] = true
+			}
+			return true
+		})
+	}
+	for _, fn := range tests {
+		if f := in[fn]; !reads[f.dir()] {
+			faults = append(faults, fmt.Sprintf("%s: %s is counted as a data test, but its package does not look for SUBROSA_DATA", f.at(fn), fn.Name.Name))
+		}
+	}
+	for dir := range reads {
+		if !named[dir] {
+			faults = append(faults, dir+": its tests look for SUBROSA_DATA, but none has Data in its name, so none is counted")
+		}
+	}
+	slices.Sort(faults)
+	return faults
+}
+
 // lockedNames: the lock file of the browser tests names packages and checksums, never the place they came from.
 func lockedNames(tree fs.FS, _ []*file) []string {
 	b, err := fs.ReadFile(tree, "package-lock.json")

@@ -28,15 +28,16 @@ func hold(t *testing.T, r rule) {
 	}
 }
 
-func TestImportDirections(t *testing.T) { hold(t, importDirections) }
-func TestPackageNames(t *testing.T)     { hold(t, packageNames) }
-func TestTopLevelFolders(t *testing.T)  { hold(t, topLevelFolders) }
-func TestNoSleeping(t *testing.T)       { hold(t, noSleeping) }
-func TestParsersAreFuzzed(t *testing.T) { hold(t, fuzzedParsers) }
-func TestPureDSP(t *testing.T)          { hold(t, pureDSP) }
-func TestFileLengths(t *testing.T)      { hold(t, fileLengths) }
-func TestEndings(t *testing.T)          { hold(t, endings) }
-func TestLockedNames(t *testing.T)      { hold(t, lockedNames) }
+func TestImportDirections(t *testing.T)  { hold(t, importDirections) }
+func TestPackageNames(t *testing.T)      { hold(t, packageNames) }
+func TestTopLevelFolders(t *testing.T)   { hold(t, topLevelFolders) }
+func TestNoSleeping(t *testing.T)        { hold(t, noSleeping) }
+func TestParsersAreFuzzed(t *testing.T)  { hold(t, fuzzedParsers) }
+func TestPureDSP(t *testing.T)           { hold(t, pureDSP) }
+func TestFileLengths(t *testing.T)       { hold(t, fileLengths) }
+func TestEndings(t *testing.T)           { hold(t, endings) }
+func TestReadersAreCounted(t *testing.T) { hold(t, dataTests) }
+func TestLockedNames(t *testing.T)       { hold(t, lockedNames) }
 
 // imports is a file of the package in path that imports what is given.
 func imports(paths ...string) string {
@@ -111,6 +112,11 @@ func TestRules(t *testing.T) {
 		{"exit in a package", endings, map[string]string{"mdm/a.go": "package mdm\nfunc F() { os.Exit(1) }\n"}, "only package main"},
 		{"fatal log in a package", endings, map[string]string{"mdm/a.go": "package mdm\nfunc F() { log.Fatalf(\"x\") }\n"}, "only package main"},
 		{"exit in a program", endings, map[string]string{"cmd/x/main.go": "package main\nfunc main() { os.Exit(run()) }\n"}, ""},
+
+		{"data test that reads none", dataTests, map[string]string{"mdm/a_test.go": "package mdm\nfunc TestDataIsStrict() {}\n"}, "mdm/a_test.go:2: TestDataIsStrict"},
+		{"data test without the word", dataTests, map[string]string{"mdm/a_test.go": "package mdm\nfunc TestReplay() { os.Getenv(\"SUBROSA_DATA\") }\n"}, "none is counted"},
+		{"data test", dataTests, map[string]string{"mdm/a_test.go": "package mdm\nfunc TestReplayData() {}\n",
+			"mdm/folder_test.go": "package mdm\nfunc folder() { os.LookupEnv(\"SUBROSA_DATA\") }\n"}, ""},
 
 		{"lock file with addresses", lockedNames, map[string]string{"package-lock.json": `{"a": {"resolved": "https://registry.example/a.tgz"}}`}, "download addresses"},
 		{"lock file without", lockedNames, map[string]string{"package-lock.json": `{"a": {"integrity": "sha512-x"}}`}, ""},
