@@ -45,7 +45,7 @@ func (n note) render(r *rand.Rand, seconds, rate float64) []float32 {
 func music(r *rand.Rand, seconds, rate float64) []float32 {
 	x := floor(r, seconds, rate)
 	for range 2 + r.IntN(3) {
-		slope := siggen.Between(r, 0.6, 1.4)
+		slope := siggen.Between(r, 1, 1.8)
 		for t := 0.0; t < seconds; {
 			dur := siggen.Between(r, 0.1, 1.2)
 			n := note{hz: 220 * math.Pow(2, float64(r.IntN(49))/12), partials: 60, slope: slope}
@@ -66,21 +66,35 @@ func music(r *rand.Rand, seconds, rate float64) []float32 {
 	return Clip(x)
 }
 
-// birdies is music as a lossy codec leaves it: nothing above 16 kHz to 19 kHz, and from 14 kHz on coefficients of
-// its transform that come and go, each for one to eight granules of 576 samples at 44.1 kHz.
+// birdies is music as a lossy codec leaves it: nothing above 16 kHz to 19 kHz, and from 14 kHz on single
+// coefficients of its transform (an MDCT of 576 lines at 44.1 kHz, as in MPEG-1 layer III) that come and go, each
+// for one to eight granules, with a new random value in every granule.
 func birdies(r *rand.Rand, seconds, rate float64) []float32 {
-	const granule, spacing = 576.0 / 44100, 44100.0 / 1152
+	const lines, codecRate = 576.0, 44100.0
 	edge := siggen.Between(r, 16000, 19000)
 	x := Shaped(r, seconds, rate, -40, func(hz float64) float64 {
 		return (1 - shelf(hz, 14000, 800)) / math.Sqrt(math.Max(hz, 50))
 	})
 	Add(x, 0, Microphone(r, seconds, rate))
-	for t := 0.0; t < seconds; t += granule {
-		for range r.IntN(7) {
-			k := math.Round(siggen.Between(r, 14000, edge) / spacing)
-			dur := granule * float64(2+r.IntN(8))
-			Add(x, samples(t, rate), Chirp(r, dur, rate, siggen.Between(r, -85, -60), (k+0.5)*spacing, (k+0.5)*spacing, granule))
+	for t := 0.0; t < seconds; t += lines / codecRate {
+		for range r.IntN(6) {
+			k := math.Round(siggen.Between(r, 14000, edge) / codecRate * 2 * lines)
+			db := siggen.Between(r, -85, -60)
+			for g := range 1 + r.IntN(8) {
+				a := siggen.Amplitude(db) * r.NormFloat64()
+				Add(x, samples(t+float64(g)*lines/codecRate, rate), basis(k, lines, codecRate, rate, a))
+			}
 		}
+	}
+	return x
+}
+
+// basis is function k of an MDCT of so many lines at codecRate, under its sine window, sampled at rate.
+func basis(k, lines, codecRate, rate, amplitude float64) []float32 {
+	x := Silence(2*lines/codecRate, rate)
+	for i := range x {
+		n := float64(i) * codecRate / rate
+		x[i] = float32(amplitude * math.Sin(math.Pi*(n+0.5)/(2*lines)) * math.Cos(math.Pi/lines*(n+0.5+lines/2)*(k+0.5)))
 	}
 	return x
 }
