@@ -47,12 +47,6 @@ const (
 	touchEvery   = time.Minute
 )
 
-// Who is signed in.
-type Who struct {
-	Role    Role
-	Account int64 // 0: the demo's
-}
-
 // Service is safe for concurrent use.
 type Service struct {
 	st    *store.Store

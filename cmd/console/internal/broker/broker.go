@@ -44,6 +44,9 @@ type Options struct {
 	// from the user name (see ParseDevUser). Only loopback addresses are accepted.
 	DevListen string
 
+	// Deny lists identities (topic.Identity.String) that are shut out although their certificate is valid.
+	Deny []string
+
 	// Refused is called for every refused connection, message and subscription; it must not block for long.
 	Refused func(Refusal)
 	Log     *slog.Logger
@@ -100,7 +103,7 @@ func Open(o Options) (*Broker, error) {
 		SysTopicResendInterval: 24 * 3600,
 		Logger:                 slog.New(slog.DiscardHandler), // it would log payloads; the hook has lines of its own
 	})
-	b.hook = &hook{disk: d, log: o.Log, refused: o.Refused, busy: map[*mqtt.Client]uint64{}, ids: map[*mqtt.Client]topic.Identity{}}
+	b.hook = &hook{disk: d, log: o.Log, refused: o.Refused, deny: o.Deny, busy: map[*mqtt.Client]uint64{}, ids: map[*mqtt.Client]topic.Identity{}}
 	if err := b.start(o); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ type hook struct {
 	disk    *disk
 	log     *slog.Logger
 	refused func(Refusal)
+	deny    []string
 
 	refusals, slow atomic.Int64
 
@@ -85,6 +87,11 @@ func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 	if !ok {
 		_, err := identify(cl)
 		h.refuse(Refusal{What: "connect", Err: fmt.Errorf("%s: %w", cl.Net.Remote, err)})
+		return false
+	}
+	if slices.Contains(h.deny, id.String()) {
+		h.refuse(Refusal{Peer: id.String(), What: "connect", Err: errors.New("shut out by the configuration")})
+		h.forgetClient(cl)
 		return false
 	}
 	if w := pk.Connect.WillTopic; pk.Connect.WillFlag && !topic.MayWrite(id, w) {

@@ -24,7 +24,10 @@ func identify(cl *mqtt.Client) (topic.Identity, error) {
 	case listenConsole:
 		return topic.Identity{Role: topic.Console}, nil
 	case listenDev:
-		return ParseDevUser(string(cl.Properties.Username))
+		if user := string(cl.Properties.Username); user != "" {
+			return ParseDevUser(user)
+		}
+		return ParseDevUser(cl.ID)
 	case listenTLS:
 		c, ok := cl.Net.Conn.(*tls.Conn)
 		if !ok {
@@ -39,7 +42,7 @@ func identify(cl *mqtt.Client) (topic.Identity, error) {
 	return topic.Identity{}, fmt.Errorf("broker: listener %q gives no identity", cl.Net.Listener)
 }
 
-// ParseDevUser reads the user name of the development listener: "unit:UNIT:ROOM[,ROOM…]", "gateway::ROOM",
+// ParseDevUser reads the user name, or the client id where there is none, of the development listener: "unit:UNIT:ROOM[,ROOM…]", "gateway::ROOM",
 // "confd::ROOM", "mdmbridge:CONN", "agent:DEVICE" or "console". It proves nothing.
 func ParseDevUser(s string) (topic.Identity, error) {
 	role, rest, _ := strings.Cut(s, ":")

@@ -3,11 +3,13 @@ package fleet
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -132,3 +134,20 @@ func (l *Link) Publish(ctx context.Context, name string, payload []byte) error {
 
 // Close says goodbye to the broker.
 func (l *Link) Close() { l.client.Disconnect(250) }
+
+// ClientTLS reads the console's certificate and the CA that an outside broker's must come from.
+func ClientTLS(certFile, keyFile, caFile string) (*tls.Config, error) {
+	c, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return nil, fmt.Errorf("fleet: certificate: %w", err)
+	}
+	pem, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, fmt.Errorf("fleet: CA: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("fleet: CA: %s holds no certificate", caFile)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{c}, RootCAs: pool}, nil
+}

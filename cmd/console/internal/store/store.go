@@ -72,6 +72,11 @@ func open(path string, conns int) (*sql.DB, error) {
 // Close closes the file.
 func (s *Store) Close() error { return errors.Join(s.r.Close(), s.w.Close()) }
 
+// Check returns an error while nothing can be written.
+func (s *Store) Check(ctx context.Context) error {
+	return s.tx(ctx, func(tx *sql.Tx) error { return none(tx.QueryRow(`SELECT 1`).Scan(new(int)), "check") })
+}
+
 // tx runs f in one immediate transaction.
 func (s *Store) tx(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := s.w.BeginTx(ctx, nil)
