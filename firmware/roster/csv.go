@@ -45,7 +45,7 @@ func ReadCSV(r io.Reader, loc *time.Location) ([]Member, error) {
 		return nil, fmt.Errorf("roster: csv: %w", err)
 	}
 	if !slices.Equal(row, columns) {
-		return nil, fmt.Errorf("roster: csv: line 1 is %q, want %s", head, strings.Join(columns, ","))
+		return nil, fmt.Errorf("roster: csv: line 1 is not %s", strings.Join(columns, ","))
 	}
 	return readRows(in, loc)
 }
@@ -111,12 +111,14 @@ func readTime(s string, loc *time.Location, plus int) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	if d, err := time.ParseInLocation(time.DateOnly, s, loc); err == nil {
-		return d.AddDate(0, 0, plus), nil
+	t, err := time.ParseInLocation(time.DateOnly, s, loc)
+	if err == nil {
+		t = t.AddDate(0, 0, plus)
+	} else {
+		t, err = time.Parse(time.RFC3339, s)
 	}
-	t, err := time.Parse(time.RFC3339, s)
 	if err != nil || t.Year() < 2000 || t.Year() > 9998 {
-		return t, fmt.Errorf("%q is no date (2026-11-21) and no time (2026-11-21T18:30:00+01:00)", s)
+		return time.Time{}, errors.New("no date (2026-11-21) and no time (2026-11-21T18:30:00+01:00)")
 	}
 	return t, nil
 }

@@ -59,23 +59,24 @@ const (
 	MaxDevices = 16
 )
 
-// Validate reports the first thing that is wrong with m.
+// Validate reports the first thing that is wrong with m. The error quotes no value that is not an id: it may be
+// a name, and errors end up in logs.
 func (m *Member) Validate() error {
 	switch {
 	case !ValidID(m.ID):
-		return fmt.Errorf("roster: id %q is not of a–z, 0–9 and -, 1 to 32 characters", m.ID)
+		return errors.New("roster: id is not of a–z, 0–9 and -, 1 to 32 characters")
 	case !m.Role.Valid():
-		return fmt.Errorf("roster: %s: role %q is not one of %v", m.ID, m.Role, Roles())
+		return fmt.Errorf("roster: %s: role is not one of %v", m.ID, Roles())
 	case len(m.Devices) > MaxDevices:
 		return fmt.Errorf("roster: %s has %d devices, at most %d", m.ID, len(m.Devices), MaxDevices)
 	case !m.From.IsZero() && !m.To.IsZero() && !m.From.Before(m.To):
 		return fmt.Errorf("roster: %s: to %s is not after from %s", m.ID, m.To.Format(time.RFC3339), m.From.Format(time.RFC3339))
 	case m.Session != "" && !ValidID(m.Session):
-		return fmt.Errorf("roster: %s: session %q is not an id", m.ID, m.Session)
+		return fmt.Errorf("roster: %s: session is not an id", m.ID)
 	}
 	for i, d := range m.Devices {
 		if !ValidID(d) {
-			return fmt.Errorf("roster: %s: device %q is not an id", m.ID, d)
+			return fmt.Errorf("roster: %s: device %d is not an id", m.ID, i+1)
 		}
 		if slices.Contains(m.Devices[:i], d) {
 			return fmt.Errorf("roster: %s: device %s twice", m.ID, d)
@@ -109,16 +110,17 @@ const (
 
 // Event is one change of the roster.
 type Event struct {
-	What   What     `json:"what"`
-	Member Member   `json:"member"`         // as it now is; as it was if removed
-	Lost   []string `json:"lost,omitempty"` // devices that are no longer the member's
+	What   What      `json:"what"`
+	Member Member    `json:"member"`         // as it now is; as it was if removed
+	Lost   []string  `json:"lost,omitempty"` // devices that are no longer the member's
 	At     time.Time `json:"at"`
 }
 
 // Roster is the list with a version that grows with each change. The zero value is empty and ready. It is pure
 // but for Watch; safe for concurrent use.
 type Roster struct {
-	mu       sync.Mutex
+	order    sync.Mutex // held from a change until its events are out, so that they stay in order
+	mu       sync.Mutex // guards the rest
 	version  uint64
 	members  map[string]Member
 	watchers map[int]func(Event)
@@ -150,7 +152,7 @@ func (r *Roster) Add(now time.Time, m Member) ([]Event, error) {
 func (r *Roster) Remove(now time.Time, id string) ([]Event, error) {
 	return r.change(now, func(members map[string]Member) error {
 		if _, ok := members[id]; !ok {
-			return fmt.Errorf("roster: %q %w", id, ErrUnknown)
+			return fmt.Errorf("roster: member %w", ErrUnknown)
 		}
 		delete(members, id)
 		return nil
@@ -240,6 +242,8 @@ func (r *Roster) Watch(fn func(Event)) (stop func()) {
 // change applies edit to a copy; if it succeeds and anything differs, the copy is the roster, and the
 // differences are the events.
 func (r *Roster) change(now time.Time, edit func(map[string]Member) error) ([]Event, error) {
+	r.order.Lock()
+	defer r.order.Unlock()
 	r.mu.Lock()
 	after := maps.Clone(r.members)
 	if after == nil {
