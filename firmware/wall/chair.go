@@ -2,14 +2,18 @@ package wall
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/session"
 )
+
+const patience = 15 * time.Second // with Options.Do
 
 var pageRoles = []session.Role{session.Chair, session.Clerk}
 
@@ -190,6 +194,9 @@ func (p *chairPage) points(h *Handler) {
 		if !q.Proven {
 			left++
 			l.State = Text{"nicht nachgewiesen", "not proven"}.In(p.Lang)
+			if q.Accepted {
+				l.State = Text{"nicht nachgewiesen, von der Sitzungsleitung hingenommen", "not proven, accepted by the chair"}.In(p.Lang)
+			}
 		}
 		if q.Detail != "" {
 			l.Detail = h.word(q.Detail).In(p.Lang)
@@ -293,7 +300,10 @@ func (h *Handler) perform(r *http.Request, role session.Role) *Refusal {
 	}
 	o, err := h.order(r, v, role)
 	if err == nil {
-		err = h.opt.Do(r.Context(), o)
+		// A press that has arrived is carried out even if the phone has lost the network since.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), patience)
+		err = h.opt.Do(ctx, o)
+		cancel()
 	}
 	if err == nil {
 		h.log.Info("wall: done", "order", o.String())

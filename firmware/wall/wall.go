@@ -23,7 +23,9 @@ import (
 	"html/template"
 	"io/fs"
 	"log/slog"
+	"mime"
 	"net/http"
+	"path"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -106,12 +108,12 @@ func New(o Options) (*Handler, error) {
 
 func buildOf(files fs.FS) (string, error) {
 	sum := sha256.New()
-	err := fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		b, err := fs.ReadFile(files, path)
-		fmt.Fprintf(sum, "%s %d\n%s", path, len(b), b)
+		b, err := fs.ReadFile(files, name)
+		fmt.Fprintf(sum, "%s %d\n%s", name, len(b), b)
 		return err
 	})
 	if err != nil {
@@ -157,10 +159,6 @@ func (h *Handler) view() (v *View, stale bool) {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
 
 func (h *Handler) routes() http.Handler {
-	static, err := fs.Sub(assets, "static")
-	if err != nil {
-		panic(err) // the folder is embedded
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", h.wall)
 	mux.HandleFunc("GET /events", h.wallEvents)
@@ -173,7 +171,7 @@ func (h *Handler) routes() http.Handler {
 	mux.HandleFunc("GET /api/view", h.api)
 	mux.HandleFunc("GET /healthz", h.healthz)
 	mux.HandleFunc("GET /favicon.svg", favicon)
-	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(static)))
+	mux.HandleFunc("GET /static/{file}", static)
 	return harden(http.NewCrossOriginProtection().Handler(mux))
 }
 
@@ -193,6 +191,18 @@ func harden(next http.Handler) http.Handler {
 		hd.Set("Cross-Origin-Resource-Policy", "same-origin")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// static serves a style sheet or the script.
+func static(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("file")
+	b, err := fs.ReadFile(assets, "static/"+name)
+	if err != nil {
+		http.Error(w, "no such file", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
+	_, _ = w.Write(b)
 }
 
 func (h *Handler) healthz(w http.ResponseWriter, _ *http.Request) {

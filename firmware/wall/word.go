@@ -55,6 +55,8 @@ var words = map[string]Text{
 	"sensor-sealed":    {"Sensor versiegelt", "Sensor sealed"},
 	"journal":          {"Nachweis wird geführt", "Journal is kept"},
 	"journal-ready":    {"Nachweis wird geführt", "Journal is kept"},
+	"sweep":            {"Raum geprüft", "Room checked"},
+	"armed":            {"Sensor bereit", "Sensor ready"},
 	"self-test":        {"Selbsttest bestanden", "Self-test passed"},
 	"not-measurable":   {"nicht messbar", "cannot be measured"},
 	"waiting":          {"wird noch geprüft", "still being checked"},

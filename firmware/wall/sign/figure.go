@@ -43,7 +43,7 @@ var badges = map[Name]badge{
 	Clock:   {clock, `<circle cx="50" cy="50" r="15.4" fill="#000"/>`},
 	Dot:     {dot, `<circle cx="50" cy="50" r="11.6" fill="#000"/>`},
 	Bar:     {bar, `<path stroke="#000" stroke-width="11.4" stroke-linecap="round" d="M11.3 54.7 54.7 11.3"/>`},
-	Wrench:  {wrench, `<g fill="#000" stroke="#000" stroke-width="5" stroke-linejoin="round"><circle cx="53" cy="46" r="9"/>` + wrench + `</g>`},
+	Wrench:  {wrench, `<g fill="#000" stroke="#000" stroke-width="5" stroke-linejoin="round"><circle cx="53" cy="45" r="11"/>` + wrench + `</g>`},
 	OpenBar: {openBar, `<path stroke="#000" stroke-width="11.4" stroke-linecap="round" d="M11.3 54.7 22.5 43.5M43.5 22.5 54.7 11.3"/>`},
 }
 

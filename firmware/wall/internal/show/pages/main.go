@@ -6,6 +6,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"subrosa/firmware/session"
@@ -24,15 +26,16 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:0", "where to listen")
+	dark := flag.Bool("dark", false, "show the dark colours whatever the browser prefers")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *addr); err != nil {
+	if err := run(ctx, *addr, *dark); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, addr string) error {
+func run(ctx context.Context, addr string, dark bool) error {
 	key := wall.NewToken()
 	for _, s := range show.Scenes() {
 		h, err := wall.New(wall.Options{ChairToken: key, Do: refuse, Location: time.UTC})
@@ -45,7 +48,7 @@ func run(ctx context.Context, addr string) error {
 		if err != nil {
 			return err
 		}
-		srv := &http.Server{Handler: paired(h, key), ReadHeaderTimeout: 5 * time.Second}
+		srv := &http.Server{Handler: paired(h, key, dark), ReadHeaderTimeout: 5 * time.Second}
 		go func() { _ = srv.Serve(l) }()
 		fmt.Printf("%-13s http://%s/  http://%s/leitung\n", s.Name, l.Addr(), l.Addr())
 	}
@@ -53,8 +56,9 @@ func run(ctx context.Context, addr string) error {
 	return nil
 }
 
-// paired gives every request the cookie that key opens, so that a browser without a history sees the chair's page.
-func paired(h http.Handler, key string) http.Handler {
+// paired gives every request the cookie that key opens, so that a browser without a history sees the chair's
+// page. With ?open everything that folds is unfolded.
+func paired(h http.Handler, key string, dark bool) http.Handler {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest("GET", wall.PairPath(key), nil))
 	cookies := w.Result().Cookies()
@@ -62,7 +66,25 @@ func paired(h http.Handler, key string) http.Handler {
 		for _, c := range cookies {
 			r.AddCookie(c)
 		}
-		h.ServeHTTP(w, r)
+		if !dark && !r.URL.Query().Has("open") || strings.HasSuffix(r.URL.Path, "/events") {
+			h.ServeHTTP(w, r)
+			return
+		}
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		for k, v := range rec.Header() {
+			w.Header()[k] = v
+		}
+		page := rec.Body.Bytes()
+		if dark {
+			page = bytes.ReplaceAll(page, []byte("(prefers-color-scheme: dark)"), []byte("all"))
+		}
+		if r.URL.Query().Has("open") {
+			page = bytes.ReplaceAll(page, []byte("<details "), []byte("<details open "))
+		}
+		w.Header().Del("Content-Length")
+		w.WriteHeader(rec.Code)
+		_, _ = w.Write(page)
 	})
 }
 
