@@ -239,13 +239,14 @@ func (b *Book) writeJournal(ctx context.Context) {
 	for len(b.record) > 0 {
 		p := b.record[0]
 		if tr := b.tracker.byAlarm(p.ID); tr != nil {
+			before := *tr
 			if p.Shown == tr.Alarm.Version { // readers have this version with Raised zero
 				tr.change(b.cfg.Now(), WasCounted)
-				b.saved = false
 			}
 			err := b.append(ctx, tr, p)
 			b.report("journal", err)
 			if err != nil {
+				*tr = before
 				return
 			}
 		}
