@@ -1,0 +1,135 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"subrosa/cmd/roomd/internal/feed"
+	"subrosa/firmware/config"
+	"subrosa/firmware/topic"
+)
+
+// Config is the unit's file, such as unit.json of its bundle with what the room adds. Paths are relative to it.
+type Config struct {
+	Unit   string `json:"unit"`
+	Room   string `json:"room"`
+	Name   string `json:"name"`   // of the room, for people; default: Room
+	Broker string `json:"broker"` // tls://host:8883; tcp:// in development
+	CA     string `json:"ca"`
+	Cert   string `json:"cert"` // of the unit: client of the broker and server of its pages
+	Key    string `json:"key"`
+
+	Listen  string `json:"listen"`  // pages, :8443
+	Metrics string `json:"metrics"` // Prometheus, loopback; "" off
+	Plain   bool   `json:"plain"`   // pages without TLS: development, loopback only
+	Sensed  string `json:"sensed"`  // the sensor's program; default beside this one
+
+	Sound    Sound    `json:"sound"`
+	Radio    Radio    `json:"radio"`
+	Acoustic []string `json:"acoustic"` // detectors; none named: all
+	Emitters []string `json:"radio_detectors"`
+
+	WallShowsFindings bool `json:"wall_shows_findings"`
+}
+
+// Sound says where the sensor gets sound from.
+type Sound struct {
+	Source string         `json:"source"` // none, microphone, feed
+	Device string         `json:"device"`
+	Rate   int            `json:"rate"` // of the microphone
+	Feed   feed.Programme `json:"feed"` // recordings in place of a microphone: development
+}
+
+// Radio says where the sensor gets radio samples from.
+type Radio struct {
+	Source string         `json:"source"` // none, feed
+	Feed   feed.Programme `json:"feed"`
+}
+
+func defaults() Config {
+	return Config{Listen: ":8443", Metrics: "127.0.0.1:9464", Sound: Sound{Source: "microphone", Rate: 48000}, Radio: Radio{Source: "none"}}
+}
+
+// loadConfig reads and checks the file.
+func loadConfig(path string) (Config, error) {
+	c := defaults()
+	if err := config.Load(path, &c, false); err != nil {
+		return c, err
+	}
+	if c.Name == "" {
+		c.Name = c.Room
+	}
+	dir := filepath.Dir(path)
+	for _, p := range []*string{&c.CA, &c.Cert, &c.Key, &c.Sensed} {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+	for _, items := range [][]feed.Item{c.Sound.Feed.Items, c.Radio.Feed.Items} {
+		for i := range items {
+			if !filepath.IsAbs(items[i].File) {
+				items[i].File = filepath.Join(dir, items[i].File)
+			}
+		}
+	}
+	if c.Sensed == "" {
+		exe, err := os.Executable()
+		if err != nil {
+			return c, fmt.Errorf("config: sensed: %w", err)
+		}
+		c.Sensed = filepath.Join(filepath.Dir(exe), "sensed")
+	}
+	return c, c.check(path)
+}
+
+func (c *Config) check(path string) error {
+	var errs []error
+	fail := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("config: %s: "+format, append([]any{path}, args...)...))
+	}
+	if err := topic.CheckID(c.Unit); err != nil {
+		fail("unit: %w", err)
+	}
+	if err := topic.CheckID(c.Room); err != nil {
+		fail("room: %w", err)
+	}
+	if c.Broker == "" {
+		fail("broker is missing, such as tls://broker.raum.example:8883")
+	}
+	switch c.Sound.Source {
+	case "none", "microphone", "feed":
+	default:
+		fail("sound.source %q, want none, microphone or feed", c.Sound.Source)
+	}
+	switch c.Radio.Source {
+	case "none", "feed":
+	default:
+		fail("radio.source %q, want none or feed", c.Radio.Source)
+	}
+	if c.Sound.Source == "none" && c.Radio.Source == "none" {
+		fail("neither sound nor radio has a source: there is nothing to listen to")
+	}
+	return errors.Join(errs...)
+}
+
+// scenario is the demo's clock as its flags give it.
+type scenario struct {
+	epoch, start string
+	speed        float64
+}
+
+func (s scenario) parse() (epoch, start time.Time, err error) {
+	if epoch, err = time.Parse(time.RFC3339Nano, s.epoch); err != nil {
+		return epoch, start, fmt.Errorf("--epoch: %w", err)
+	}
+	if start, err = time.Parse(time.RFC3339Nano, s.start); err != nil {
+		return epoch, start, fmt.Errorf("--start: %w", err)
+	}
+	if !(s.speed > 0 && s.speed <= 1000) {
+		err = fmt.Errorf("--speed %g, want more than 0 and at most 1000", s.speed)
+	}
+	return epoch, start, err
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"subrosa/cmd/roomd/internal/feed"
+	"subrosa/drivers/audio"
+	soundpipe "subrosa/drivers/audio/pipe"
+	"subrosa/drivers/sdr"
+	radiopipe "subrosa/drivers/sdr/pipe"
+	"subrosa/firmware/clock"
+	"subrosa/firmware/room"
+	"subrosa/firmware/sensor"
+	"subrosa/firmware/wall"
+)
+
+// sensorProcess chooses where the samples come from, and says in p what they cover.
+func sensorProcess(ctx context.Context, c Config, clk clock.Clock, began time.Time, log *slog.Logger, p *room.Parts) (sensor.Start, error) {
+	var args []string
+	var sound *feed.Player[float32]
+	var radio *feed.Player[complex64]
+	var err error
+	switch c.Sound.Source {
+	case "microphone":
+		args = append(args, "--sound", "microphone", "--device", c.Sound.Device, "--rate", fmt.Sprint(c.Sound.Rate))
+		p.Sound = soundStream(c.Sound.Rate)
+	case "feed":
+		if sound, err = feed.Sound(c.Sound.Feed, clk, began); err != nil {
+			return nil, err
+		}
+		args = append(args, "--sound", "pipe")
+		p.Sound = soundStream(c.Sound.Feed.Rate)
+		log.Warn("sound comes from recordings, not from this room")
+	default:
+		p.Sound.Cannot = []wall.Text{{DE: "kein Mikrofon", EN: "no microphone"}}
+	}
+	if c.Radio.Source == "feed" {
+		if radio, err = feed.Radio(c.Radio.Feed, clk, began); err != nil {
+			return nil, err
+		}
+		args = append(args, "--radio", "pipe")
+		p.Radio = radioStream(c.Radio.Feed)
+		log.Warn("radio comes from recordings, not from this room")
+	} else {
+		p.Radio.Cannot = []wall.Text{{DE: "kein Funkempfänger", EN: "no receiver"}}
+	}
+	return sensor.Command(c.Sensed, args, sound != nil, radio != nil, func(s, r *os.File) {
+		if s != nil {
+			go playSound(ctx, sound, s, c.Sound.Feed.Rate, log)
+		}
+		if r != nil {
+			go playRadio(ctx, radio, r, c.Radio.Feed, log)
+		}
+	}), nil
+}
+
+// playSound plays to one run of the sensor; that it ends is no news, the watcher sees it.
+func playSound(ctx context.Context, p *feed.Player[float32], f *os.File, rate int, log *slog.Logger) {
+	defer f.Close()
+	w, err := soundpipe.NewWriter(f, audio.Format{Rate: rate, Channels: 1})
+	if err == nil {
+		err = p.Play(ctx, w)
+	}
+	log.Debug("sound", "err", err)
+}
+
+func playRadio(ctx context.Context, p *feed.Player[complex64], f *os.File, pr feed.Programme, log *slog.Logger) {
+	defer f.Close()
+	w, err := radiopipe.NewWriter(f, sdr.Format{Rate: pr.Rate, Centre: pr.Centre})
+	if err == nil {
+		err = p.Play(ctx, w)
+	}
+	log.Debug("radio", "err", err)
+}
+
+func soundStream(rate int) room.Stream {
+	s := room.Stream{Present: true, LoHz: 2500, HiHz: 0.49 * float64(rate)}
+	s.Cannot = append(s.Cannot, wall.Text{DE: fmt.Sprintf("Schall über %.0f kHz", s.HiHz/1000), EN: fmt.Sprintf("sound above %.0f kHz", s.HiHz/1000)},
+		wall.Text{DE: "Aufnahmegeräte, die nicht senden", EN: "recorders that do not transmit"})
+	return s
+}
+
+func radioStream(p feed.Programme) room.Stream {
+	half := float64(p.Rate) / 2
+	return room.Stream{Present: true, LoHz: p.Centre - half, HiHz: p.Centre + half, Cannot: []wall.Text{
+		{DE: "Funk außerhalb dieses Bereichs, auch Mobilfunk, WLAN und Bluetooth", EN: "radio outside this range, such as mobile phones, Wi-Fi and Bluetooth"}}}
+}

@@ -1,0 +1,61 @@
+package room
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"subrosa/firmware/slot"
+)
+
+var (
+	bitsDesc     = prometheus.NewDesc("subrosa_sensor_bits_last_hour", "What the sensor could have said in the last hour at most, bits.", nil, nil)
+	ceilingDesc  = prometheus.NewDesc("subrosa_sensor_bits_ceiling", "What it may say in an hour of the present state, bits.", nil, nil)
+	restartsDesc = prometheus.NewDesc("subrosa_sensor_restarts_total", "Restarts of the sensor process.", nil, nil)
+	openDesc     = prometheus.NewDesc("subrosa_alarms", "Alarms by state.", []string{"state"}, nil)
+	okDesc       = prometheus.NewDesc("subrosa_check_ok", "Self-tests: 1 in order, 0 not.", []string{"check"}, nil)
+	stateDesc    = prometheus.NewDesc("subrosa_session", "1 for the session's present state.", []string{"state"}, nil)
+)
+
+// Metrics returns the room's figures, the sensor's among them.
+func (r *Room) Metrics() prometheus.Collector { return collector{r} }
+
+type collector struct{ r *Room }
+
+func (c collector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+
+// Collect asks the room's goroutine; a room that does not run has no figures.
+func (c collector) Collect(ch chan<- prometheus.Metric) {
+	got := make(chan []prometheus.Metric, 1)
+	c.r.post(func() { got <- c.r.figures() })
+	select {
+	case ms := <-got:
+		for _, m := range ms {
+			ch <- m
+		}
+	case <-c.r.done:
+	}
+}
+
+func (r *Room) figures() (ms []prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ms = append(ms, prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...))
+	}
+	gauge(bitsDesc, float64(r.bits))
+	gauge(ceilingDesc, float64(slot.Ceiling(r.p.Machine.State().Confidential())))
+	gauge(restartsDesc, float64(r.p.Sensor.Restarts()))
+	count := map[string]float64{"raised": 0, "held": 0, "cleared": 0}
+	for _, a := range r.p.Book.Alarms() {
+		count[string(a.State)]++
+	}
+	for s, n := range count {
+		gauge(openDesc, n, s)
+	}
+	for _, k := range r.checks {
+		v := 0.0
+		if k.OK {
+			v = 1
+		}
+		gauge(okDesc, v, k.Name)
+	}
+	gauge(stateDesc, 1, string(r.p.Machine.State()))
+	return ms
+}

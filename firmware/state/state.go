@@ -1,0 +1,67 @@
+// Package state keeps small states on disk, each in a file of its own with one writer: written whole, fsynced and
+// renamed into place, so that a power cut leaves the old state or the new one.
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Folder is where a program keeps its states.
+type Folder string
+
+// Open returns the folder at dir, which is made for this user alone if it is not there.
+func Open(dir string) (Folder, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("state: %w", err)
+	}
+	return Folder(dir), nil
+}
+
+// Path returns where the state called name lies.
+func (f Folder) Path(name string) string { return filepath.Join(string(f), name+".json") }
+
+// Load reads a state into v. The error wraps fs.ErrNotExist when there is none.
+func (f Folder) Load(name string, v any) error {
+	b, err := os.ReadFile(f.Path(name))
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("state: %s: %w", f.Path(name), err)
+	}
+	return nil
+}
+
+// Save writes v, and returns when it is on disk.
+func (f Folder) Save(name string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("state: %s: %w", name, err)
+	}
+	t, err := os.CreateTemp(string(f), name+".*.new")
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	_, err = t.Write(append(b, '\n'))
+	err = errors.Join(err, t.Sync(), t.Close())
+	if err == nil {
+		err = os.Rename(t.Name(), f.Path(name))
+	}
+	if err != nil {
+		os.Remove(t.Name())
+		return fmt.Errorf("state: %s: %w", name, err)
+	}
+	d, err := os.Open(string(f))
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
+}
