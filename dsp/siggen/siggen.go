@@ -52,3 +52,19 @@ func Widen(lo, hi, leastHz, top float64) (float64, float64) {
 	}
 	return lo, hi
 }
+
+// FastLength returns the least even number of factors 2, 3 and 5 that is at least n, at which a
+// transform is quick.
+func FastLength(n int) int {
+	for m := max(4, n+n%2); ; m += 2 {
+		q := m
+		for _, p := range []int{2, 3, 5} {
+			for q%p == 0 {
+				q /= p
+			}
+		}
+		if q == 1 {
+			return m
+		}
+	}
+}

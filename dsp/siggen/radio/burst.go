@@ -40,15 +40,6 @@ func PPM(bits []bool, pulse, short, long float64) []Pulse {
 	return append(p, Pulse{true, pulse})
 }
 
-// Bits returns n random bits.
-func Bits(r *rand.Rand, n int) []bool {
-	b := make([]bool, n)
-	for i := range b {
-		b[i] = r.IntN(2) == 1
-	}
-	return b
-}
-
 // OOK returns a carrier at hz keyed by pulses, with edges of rise seconds, and the spans in which it is on.
 func OOK(r *rand.Rand, pulses []Pulse, rate, db, hz, rise float64) ([]complex64, []siggen.Span) {
 	total := 0.0
@@ -80,31 +71,8 @@ func OOK(r *rand.Rand, pulses []Pulse, rate, db, hz, rise float64) ([]complex64,
 
 // FSK returns bits keyed at baud by ±deviation about hz, with a Gaussian filter of BT 0.5 as chips for 868 MHz use.
 func FSK(r *rand.Rand, bits []bool, rate, db, hz, deviation, baud float64) []complex64 {
-	per := rate / baud
-	n := samples(float64(len(bits))/baud, rate)
-	level := make([]float64, n)
-	for i := range level {
-		level[i] = -1
-		if bits[min(len(bits)-1, int(float64(i)/per))] {
-			level[i] = 1
-		}
-	}
-	half := int(per)
-	sigma := math.Sqrt(math.Ln2) / (2 * math.Pi * 0.5) * per
-	kernel, sum := make([]float64, 2*half+1), 0.0
-	for i := range kernel {
-		d := float64(i-half) / sigma
-		kernel[i] = math.Exp(-d * d / 2)
-		sum += kernel[i]
-	}
-	smooth := func(i int) (v float64) {
-		for k, w := range kernel {
-			v += w * level[max(0, min(n-1, i+k-half))]
-		}
-		return v / sum
-	}
-	return modulate(r, float64(n)/rate, rate, db, func(t float64) (float64, float64) {
-		return hz + deviation*smooth(int(t*rate+0.5)), 1
+	return modulate(r, float64(len(bits))/baud, rate, db, func(t float64) (float64, float64) {
+		return hz + deviation*siggen.Smoothed(bits, t*baud, 0.5), 1
 	})
 }
 
@@ -139,7 +107,7 @@ func (tr Train) Lay(burst []complex64, start, seconds, rate float64) ([]complex6
 // Sensor returns the signal of a weather sensor or remote control, by turns PWM, PPM and FSK, with pulse lengths
 // within those of common devices (our choice), and the spans of its bursts.
 func Sensor(r *rand.Rand, seconds, rate, db, hz float64) ([]complex64, []siggen.Span) {
-	bits := Bits(r, 24+r.IntN(48))
+	bits := siggen.Bits(r, 24+r.IntN(48))
 	var burst []complex64
 	switch r.IntN(3) {
 	case 0:
@@ -150,7 +118,7 @@ func Sensor(r *rand.Rand, seconds, rate, db, hz float64) ([]complex64, []siggen.
 		burst, _ = OOK(r, PPM(bits, unit, 4*unit, 8*unit), rate, db, hz, 0.00002)
 	default:
 		baud := siggen.Between(r, 2000, 20000)
-		burst = FSK(r, append(bits, Bits(r, 200)...), rate, db, hz, siggen.Between(r, 10000, 40000), baud)
+		burst = FSK(r, append(bits, siggen.Bits(r, 200)...), rate, db, hz, siggen.Between(r, 10000, 40000), baud)
 	}
 	tr := Train{Repeats: 1 + r.IntN(6), Pause: siggen.Between(r, 0.002, 0.014), Every: siggen.Between(r, 2, 40)}
 	return tr.Lay(burst, siggen.Between(r, 0.1, 0.6), seconds, rate)

@@ -8,7 +8,6 @@ package radio
 
 import (
 	"math"
-	"math/cmplx"
 	"math/rand/v2"
 
 	"gonum.org/v1/gonum/dsp/fourier"
@@ -65,42 +64,49 @@ func SetLevel(x []complex64, db float64, on ...siggen.Span) []complex64 {
 	return x
 }
 
-// BandDB returns the mean power of x between the offsets lo and hi, in dBFS.
-func BandDB(x []complex64, rate, lo, hi float64) float64 {
-	n := len(x)
-	seq := make([]complex128, n)
+// transform returns the power of each bin of x, which sum up to its mean power, with the offset of each in Hz, in
+// ascending order.
+func transform(x []complex64, rate float64) (hz, p []float64) {
+	m := siggen.FastLength(len(x))
+	seq := make([]complex128, m)
 	for i, v := range x {
 		seq[i] = complex128(v)
 	}
+	fft := fourier.NewCmplxFFT(m)
+	c := fft.Coefficients(nil, seq)
+	hz, p = make([]float64, m), make([]float64, m)
+	for i := range p {
+		k := fft.ShiftIdx(i)
+		hz[i] = fft.Freq(k) * rate
+		p[i] = (real(c[k])*real(c[k]) + imag(c[k])*imag(c[k])) / float64(m) / float64(len(x))
+	}
+	return hz, p
+}
+
+// BandDB returns the mean power of x between the offsets lo and hi, in dBFS.
+func BandDB(x []complex64, rate, lo, hi float64) float64 {
 	sum := 0.0
-	fft := fourier.NewCmplxFFT(n)
-	for k, c := range fft.Coefficients(nil, seq) {
-		if hz := fft.Freq(k) * rate; hz >= lo && hz <= hi {
-			sum += real(c)*real(c) + imag(c)*imag(c)
+	hz, p := transform(x, rate)
+	for i := range p {
+		if hz[i] >= lo && hz[i] <= hi {
+			sum += p[i]
 		}
 	}
-	return siggen.DB(sum / float64(n) / float64(n))
+	return siggen.DB(sum)
 }
 
 // OccupiedHz returns the band that holds a share of x's power, as much left out below as above; 0.99 is usual.
 func OccupiedHz(x []complex64, rate, share float64) (lo, hi float64) {
-	n := len(x)
-	seq := make([]complex128, n)
-	for i, v := range x {
-		seq[i] = complex128(v)
-	}
-	fft := fourier.NewCmplxFFT(n)
-	c := fft.Coefficients(nil, seq)
-	psd, total := make([]float64, n), 0.0
-	for k := range c {
-		psd[k] = math.Pow(cmplx.Abs(c[fft.ShiftIdx(k)]), 2)
-		total += psd[k]
+	hz, p := transform(x, rate)
+	total := 0.0
+	for _, v := range p {
+		total += v
 	}
 	at := func(part float64) float64 {
 		sum := 0.0
-		for k, p := range psd {
-			if sum += p; sum >= part*total {
-				return fft.Freq(fft.ShiftIdx(k)) * rate
+		for i, v := range p {
+			if sum += v; sum >= part*total {
+				return hz[i]
 			}
 		}
 		return rate / 2

@@ -37,7 +37,7 @@ func interpolate(x []float32, at float64) float64 {
 // be at least 200 kHz.
 func Station(r *rand.Rand, audio []float32, audioRate, seconds, rate, db, hz float64) []complex64 {
 	const dataBaud = 1187.5
-	bits := Bits(r, int(seconds*dataBaud)+2)
+	bits := siggen.Bits(r, int(seconds*dataBaud)+2)
 	return modulate(r, seconds, rate, db, func(t float64) (float64, float64) {
 		a := interpolate(audio, math.Mod(t*audioRate, float64(len(audio)-1)))
 		pilot := math.Sin(2 * math.Pi * 19000 * t)

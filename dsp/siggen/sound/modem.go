@@ -86,30 +86,10 @@ func OFDM(r *rand.Rand, seconds, rate, db, lo, hi float64) []float32 {
 // GMSK returns random data keyed at baud on a carrier at hz with a Gaussian filter of BT 0.3, as libquiet's
 // ultrasonic profiles send. Level db dBFS.
 func GMSK(r *rand.Rand, seconds, rate, db, hz, baud float64) []float32 {
-	x := Silence(seconds, rate)
-	per := rate / baud
-	half := int(1.5 * per)
-	kernel, sum := make([]float64, 2*half+1), 0.0
-	sigma := math.Sqrt(math.Ln2) / (2 * math.Pi * 0.3) * per
-	for i := range kernel {
-		d := float64(i-half) / sigma
-		kernel[i] = math.Exp(-d * d / 2)
-		sum += kernel[i]
-	}
-	bits := make([]float64, int(float64(len(x))/per)+8)
-	for i := range bits {
-		bits[i] = float64(2*r.IntN(2) - 1)
-	}
-	turn := r.Float64()
-	for i := range x {
-		f := 0.0
-		for k, w := range kernel {
-			f += w * bits[int(float64(i+k)/per)]
-		}
-		turn += (hz + baud/4*f/sum) / rate
-		x[i] = float32(math.Sin(2 * math.Pi * turn))
-	}
-	return SetLevel(x, db)
+	bits := siggen.Bits(r, int(seconds*baud)+2)
+	return Wander(r, seconds, rate, db, func(t float64) float64 {
+		return hz + baud/4*siggen.Smoothed(bits, t*baud, 0.3)
+	}, nil)
 }
 
 // Sweeps returns chirps of dur seconds between lo and hi, up for a one and down for a zero. Level db dBFS.

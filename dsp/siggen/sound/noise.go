@@ -33,7 +33,7 @@ func Shaped(r *rand.Rand, seconds, rate, db float64, gain func(hz float64) float
 	if n == 0 {
 		return nil
 	}
-	m := fastLength(n)
+	m := siggen.FastLength(n)
 	c := make([]complex128, m/2+1)
 	for k := 1; k < m/2; k++ {
 		g := gain(float64(k) * rate / float64(m))
@@ -45,21 +45,6 @@ func Shaped(r *rand.Rand, seconds, rate, db float64, gain func(hz float64) float
 		x[i] = float32(seq[i])
 	}
 	return SetLevel(x, db)
-}
-
-// fastLength returns the least even number of factors 2, 3 and 5 that is at least n.
-func fastLength(n int) int {
-	for m := max(4, n+n%2); ; m += 2 {
-		q := m
-		for _, p := range []int{2, 3, 5} {
-			for q%p == 0 {
-				q /= p
-			}
-		}
-		if q == 1 {
-			return m
-		}
-	}
 }
 
 // Pink returns noise falling 3 dB per octave above 10 Hz.

@@ -31,7 +31,7 @@ func Room(r *rand.Rand, rate, rt60, direct float64) []float32 {
 // Convolve returns x filtered by h, len(x)+len(h)-1 samples.
 func Convolve(x, h []float32) []float32 {
 	n := len(x) + len(h) - 1
-	m := fastLength(n)
+	m := siggen.FastLength(n)
 	fft := fourier.NewFFT(m)
 	spectrum := func(v []float32) []complex128 {
 		seq := make([]float64, m)

@@ -79,23 +79,23 @@ func SetLevel(x []float32, db float64, on ...siggen.Span) []float32 {
 
 // BandDB returns the mean power of x between lo and hi in dBFS.
 func BandDB(x []float32, rate, lo, hi float64) float64 {
-	n := len(x)
-	seq := make([]float64, n)
+	m := siggen.FastLength(len(x))
+	seq := make([]float64, m)
 	for i, v := range x {
 		seq[i] = float64(v)
 	}
 	sum := 0.0
-	for k, c := range fourier.NewFFT(n).Coefficients(nil, seq) {
-		if hz := float64(k) * rate / float64(n); hz < lo || hz > hi {
+	for k, c := range fourier.NewFFT(m).Coefficients(nil, seq) {
+		if hz := float64(k) * rate / float64(m); hz < lo || hz > hi {
 			continue
 		}
 		p := real(c)*real(c) + imag(c)*imag(c)
-		if k == 0 || 2*k == n {
+		if k == 0 || 2*k == m {
 			p /= 2
 		}
 		sum += p
 	}
-	return siggen.DB(4 * sum / float64(n) / float64(n))
+	return siggen.DB(4 * sum / float64(m) / float64(len(x)))
 }
 
 // SNR returns the mean power of signal while it is on over the power of noise in the band [lo, hi] widened to
