@@ -451,3 +451,48 @@ func BenchmarkObserveHeld(b *testing.B) {
 		tr.Observe(at, f)
 	}
 }
+
+// TestNobodyListened: time without a process is no absence, however long it was.
+func TestNobodyListened(t *testing.T) {
+	u := newUnit(t)
+	first := u.observe("silverpush")
+	u.book.EndAll(t.Context(), nil)
+	u.now = u.now.Add(time.Hour)
+	u.start()
+	u.now = u.now.Add(alarm.Default.Clear - time.Second)
+	u.book.Tick(t.Context())
+	if c := u.observe("silverpush"); c.Alarm.Finding.ID != first.Alarm.Finding.ID || c.What != alarm.WasHeld {
+		t.Errorf("got %s of alarm %s, want alarm %s held", c.What, c.Alarm.Finding.ID, first.Alarm.Finding.ID)
+	}
+	u.start()
+	u.now = u.now.Add(alarm.Default.Clear)
+	if changes := u.book.Tick(t.Context()); len(changes) != 1 || changes[0].What != alarm.WasCleared {
+		t.Errorf("got %v, want it cleared", changes)
+	}
+}
+
+// countingJournal notes from where it is read.
+type countingJournal struct {
+	*journal.Journal
+	from []uint64
+}
+
+func (c *countingJournal) Read(from uint64, fn func(uint64, journal.Entry) error) error {
+	c.from = append(c.from, from)
+	return c.Journal.Read(from, fn)
+}
+
+// TestStartReadsOnlyWhatIsNew: a long journal does not make a start slow.
+func TestStartReadsOnlyWhatIsNew(t *testing.T) {
+	u := newUnit(t)
+	for _, name := range []string{"silverpush", "lisnr", "ggwave"} {
+		u.observe(name)
+	}
+	j := &countingJournal{Journal: u.journal}
+	if _, err := alarm.OpenBook(t.Context(), alarm.BookConfig{Journal: j, Path: u.state(), Next: &u.page}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(j.from, []uint64{4}) {
+		t.Errorf("read from %v, want from 4", j.from)
+	}
+}

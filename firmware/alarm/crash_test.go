@@ -382,7 +382,7 @@ func TestRandomKills(t *testing.T) {
 	for seed := range schedules {
 		w := newWorld(t, uint64(seed))
 		w.faultRun = seed%2 == 1
-		w.run(40, func() int { return w.rng.IntN(60) })
+		w.run(28, func() int { return w.rng.IntN(60) })
 		kills += w.kills
 		raised += len(w.console)
 		if t.Failed() {
