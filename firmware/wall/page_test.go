@@ -129,7 +129,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		method, path string
 		want         int
 	}{
-		{"GET", "/nothing", 404}, {"POST", "/", 405}, {"GET", "/leitung/do", 405}, {"DELETE", "/api/view", 405}, {"GET", "/static/../wall.go", 301},
+		{"GET", "/nothing", 404}, {"POST", "/", 405}, {"GET", "/leitung/do?lang=en", 303}, {"DELETE", "/api/view", 405}, {"GET", "/static/../wall.go", 301},
 	} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(tt.method, tt.path, http.NoBody))

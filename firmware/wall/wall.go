@@ -25,6 +25,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"net/url"
 	"path"
 	"sync"
 	"sync/atomic"
@@ -168,6 +169,7 @@ func (h *Handler) routes() http.Handler {
 	mux.HandleFunc("POST /leitung/pair", h.pair)
 	mux.HandleFunc("POST /leitung/leave", h.leave)
 	mux.HandleFunc("POST /leitung/do", h.do)
+	mux.HandleFunc("GET /leitung/do", again)
 	mux.HandleFunc("GET /api/view", h.api)
 	mux.HandleFunc("GET /healthz", h.healthz)
 	mux.HandleFunc("GET /favicon.svg", favicon)
@@ -182,7 +184,7 @@ func harden(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hd := w.Header()
 		hd.Set("Content-Security-Policy", csp)
-		hd.Set("Permissions-Policy", "microphone=(), camera=(), display-capture=(), geolocation=(), bluetooth=(), usb=(), hid=(), serial=()")
+		hd.Set("Permissions-Policy", "microphone=(), camera=(), display-capture=(), geolocation=(), usb=(), hid=(), serial=()")
 		hd.Set("Cache-Control", "no-store")
 		hd.Set("Referrer-Policy", "no-referrer")
 		hd.Set("X-Content-Type-Options", "nosniff")
@@ -191,6 +193,13 @@ func harden(next http.Handler) http.Handler {
 		hd.Set("Cross-Origin-Resource-Policy", "same-origin")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// again leads from the answer to a refused press, which stands at the address of the form, back to the page: for
+// browsers that refresh or change the language there.
+func again(w http.ResponseWriter, r *http.Request) {
+	to := url.URL{Path: "/leitung", RawQuery: r.URL.RawQuery}
+	http.Redirect(w, r, to.String(), http.StatusSeeOther)
 }
 
 // static serves a style sheet or the script.

@@ -4,9 +4,11 @@
   const root = document.documentElement;
   const body = document.body;
   const lost = document.querySelector(".lost");
+  const home = root.dataset.page === "chair" ? "/leitung" : "/"; // never a reload: that would post a form again
   const silence = 25000; // ms without a sign of life; the unit sends one every 10 s
   const grace = 5000; // ms after a broken connection
   let timer = 0;
+  let broken = false;
   let tone = root.dataset.tone;
   let known = alarms();
 
@@ -19,6 +21,7 @@
   function alive() {
     clearTimeout(timer);
     timer = setTimeout(live, silence, false);
+    broken = false;
     live(true);
   }
 
@@ -55,7 +58,7 @@
 
   function show(message) {
     const m = JSON.parse(message.data);
-    if (m.build !== body.dataset.build) return location.reload();
+    if (m.build !== body.dataset.build) return location.replace(home);
     tone = m.tone;
     document.title = m.title;
     for (const [name, html] of Object.entries(m.parts ?? {})) place(name, html);
@@ -70,10 +73,13 @@
     events.addEventListener("view", show);
     events.addEventListener("alive", alive);
     events.onerror = () => {
-      clearTimeout(timer);
-      timer = setTimeout(live, grace, false);
+      if (!broken) { // the first error counts; each vain attempt to come back is one more
+        broken = true;
+        clearTimeout(timer);
+        timer = setTimeout(live, grace, false);
+      }
       if (events.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
-      setTimeout(root.dataset.page === "chair" ? () => location.reload() : listen, grace);
+      setTimeout(() => location.replace(home), grace);
     };
   }
 
@@ -83,5 +89,6 @@
     e.target.dataset.sent = "yes";
   });
 
+  addEventListener("pageshow", (e) => e.persisted && location.replace(home));
   listen();
 })();

@@ -2,7 +2,7 @@
 //
 //	go run ./firmware/wall/internal/show/pages
 //
-// Each scene has a port of its own, printed at start.
+// Each scene has a port of its own, printed at start; the one called live has a real session behind it.
 package main
 
 import (
@@ -44,15 +44,31 @@ func run(ctx context.Context, addr string, dark bool) error {
 		}
 		h.Update(s.View)
 		go keep(ctx, h, s.View)
-		l, err := net.Listen("tcp", addr)
-		if err != nil {
+		if err := serve(addr, s.Name, paired(h, key, dark)); err != nil {
 			return err
 		}
-		srv := &http.Server{Handler: paired(h, key, dark), ReadHeaderTimeout: 5 * time.Second}
-		go func() { _ = srv.Serve(l) }()
-		fmt.Printf("%-13s http://%s/  http://%s/leitung\n", s.Name, l.Addr(), l.Addr())
 	}
-	<-ctx.Done()
+	r := newRoom()
+	h, err := wall.New(wall.Options{ChairToken: key, Do: r.Do, StaleAfter: 5 * time.Second})
+	if err != nil {
+		return err
+	}
+	r.page = h
+	if err := serve(addr, "live", paired(h, key, dark)); err != nil {
+		return err
+	}
+	r.Run(ctx)
+	return nil
+}
+
+func serve(addr, name string, h http.Handler) error {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = srv.Serve(l) }()
+	fmt.Printf("%-13s http://%s/  http://%s/leitung\n", name, l.Addr(), l.Addr())
 	return nil
 }
 
