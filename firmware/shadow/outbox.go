@@ -189,17 +189,15 @@ func (o *outbox) launch(e *entry, now time.Time) {
 	}
 }
 
-// landed ends an attempt; acked tells whether the broker took the version that was sent.
-func (o *outbox) landed(e *entry, version uint64, acked bool) {
+// landed ends an attempt: the broker took the version that was sent.
+func (o *outbox) landed(e *entry, version uint64) {
 	e.flight = 0
 	o.flying--
 	if o.solo == e {
 		o.solo = nil
 	}
-	if acked {
-		e.losses, e.blames, e.until = 0, 0, time.Time{}
-		e.acked = e.acked || e.version == version
-	}
+	e.losses, e.blames, e.until = 0, 0, time.Time{}
+	e.acked = e.acked || e.version == version
 	o.enqueue(e)
 }
 

@@ -281,6 +281,9 @@ func (s *Shadow) sendOne(l link, number uint64) bool {
 	}
 	version, payload, attempt := e.version, e.payload, e.flight
 	s.count.published++
+	if s.box.flying == 1 {
+		s.link.acked = time.Now()
+	}
 	s.mu.Unlock()
 	l.publish(e.name, e.row.QoS, e.row.Retained, payload, func(err error) { s.landed(e, number, attempt, version, err) })
 	return true
@@ -299,12 +302,13 @@ func (s *Shadow) landed(e *entry, number, attempt, version uint64, err error) {
 	if s.link.number != number || e.flight != attempt {
 		return
 	}
-	s.link.acked = time.Now()
-	was := e.acked
-	s.box.landed(e, version, err == nil)
-	if err == nil {
-		s.count.acked++
+	if err != nil {
+		return // the connection is dying: it stays in flight until that is known, or AckTimeout
 	}
+	s.link.acked = time.Now()
+	s.count.acked++
+	was := e.acked
+	s.box.landed(e, version)
 	if e.acked && !was {
 		e.good = number
 		s.record(record{Topic: e.name, Version: e.version, Acked: true}, "")
