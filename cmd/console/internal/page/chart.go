@@ -10,6 +10,7 @@ import (
 	"math"
 	"strings"
 	"time"
+	"unicode"
 
 	"subrosa/cmd/console/internal/fleet"
 	"subrosa/cmd/console/internal/store"
@@ -125,7 +126,7 @@ func thirdsSVG(lang string, ls []fleet.Levelling, title string) template.HTML {
 		fmt.Fprintf(&b, `<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text class="tick" x="%d" y="%.1f" text-anchor="end">%s</text>`,
 			left, w-4, y(db), y(db), left-6, y(db)+4, number(lang, 0, db))
 	}
-	fmt.Fprintf(&b, `<text class="tick" x="4" y="%d">dB</text>`, h-8)
+	fmt.Fprintf(&b, `<text class="tick" x="4" y="%d">dB</text>`, h-14)
 	each := float64(w-left-8) / float64(len(ls))
 	for i, l := range ls {
 		x := left + 4 + each*float64(i)
@@ -141,13 +142,19 @@ func thirdsSVG(lang string, ls []fleet.Levelling, title string) template.HTML {
 	return template.HTML(b.String())
 }
 
-// short makes "12,50 kHz" out of the label small enough for the axis: "12,5k".
+// short makes "12,50 kHz" small enough for the axis: "12,5 k".
 func short(hz string) string {
-	num, unit, _ := strings.Cut(hz, " ")
+	num, unit := hz, ""
+	if i := strings.IndexFunc(hz, unicode.IsSpace); i >= 0 {
+		num, unit = hz[:i], strings.TrimSuffix(strings.TrimFunc(hz[i:], unicode.IsSpace), "Hz")
+	}
 	if i := strings.IndexAny(num, ",."); i >= 0 {
+		if len(num) > i+2 && i > 1 {
+			num = num[:i+2] // 15,87 as 15,8: the table has it in full
+		}
 		num = strings.TrimRight(strings.TrimRight(num, "0"), ",.")
 	}
-	return num + strings.TrimSuffix(unit, "Hz")
+	return strings.TrimSpace(num + "\u00a0" + unit)
 }
 
 // piece is one state on the timeline.

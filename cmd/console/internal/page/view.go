@@ -39,8 +39,8 @@ type show struct {
 	Word     string
 	Note     string
 	Sign     template.HTML
-	Open     []alarm.Alarm
-	Past     []alarm.Alarm
+	Open     []*alarm.Alarm
+	Past     []*alarm.Alarm
 	Units    []fleet.Unit
 	Link     string // reachable, offline, silent, nounit
 	Sealed   string // sealed, unsealed, ""
@@ -78,7 +78,8 @@ func (h *Handler) newShow(lang string, r fleet.Room) show {
 	} else {
 		s.Sign = sign.SVG(sign.Wrench, sign.Options{Size: 56})
 	}
-	for _, a := range r.Alarms {
+	for i := range r.Alarms {
+		a := &r.Alarms[i]
 		if a.Ack == nil && a.State != alarm.Cleared {
 			s.Open = append(s.Open, a)
 		} else {
@@ -128,7 +129,7 @@ func (s *show) addUnit(lang string, u *fleet.Unit) {
 		}
 		s.Seen = append(s.Seen, name)
 		for _, no := range c.Cannot {
-			s.Cannot = append(s.Cannot, cannotText(lang, no))
+			s.Cannot = append(s.Cannot, senseText(lang, c.Sense)+" "+cannotText(lang, no))
 		}
 	}
 }
