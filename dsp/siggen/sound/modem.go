@@ -3,6 +3,7 @@ package sound
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"subrosa/dsp/siggen"
 )
@@ -23,13 +24,14 @@ const (
 // marker of 16 tones, then six tones at a time, each one of a block of 16 tones spaced 46.875 Hz (4 bits), then
 // the inverse marker. Markers last 16 frames, symbols as many frames as speed says. ultrasound puts the lowest
 // tone at 15 kHz, else it lies at 1875 Hz, where people hear it. Error correction is random bytes here: the
-// waveform is alike, not decodable.
+// waveform is alike, not decodable. A symbol's amplitude is shared by its tones, and edges last an eighth of a data
+// symbol; both were measured on a waveform of the original.
 func GGWave(r *rand.Rand, n, speed int, ultrasound bool) Message {
 	base := 1875.0
 	if ultrasound {
 		base = 15000
 	}
-	m := Message{Edge: 0.0025}
+	m := Message{Edge: float64(speed) * ggwaveFrame / 8}
 	if ultrasound {
 		m.Name = "ggwave"
 	}
@@ -38,6 +40,7 @@ func GGWave(r *rand.Rand, n, speed int, ultrasound bool) Message {
 		for i := range 16 {
 			s.Hz = append(s.Hz, base+ggwaveStep*float64(2*i+(i+odd)%2))
 		}
+		s.Amplitude = slices.Repeat([]float64{1.0 / 16}, 16)
 		return s
 	}
 	t := 0.0
@@ -48,6 +51,7 @@ func GGWave(r *rand.Rand, n, speed int, ultrasound bool) Message {
 		for block := range 6 {
 			s.Hz = append(s.Hz, base+ggwaveStep*float64(16*block+r.IntN(16)))
 		}
+		s.Amplitude = slices.Repeat([]float64{1.0 / 6}, 6)
 		m.Symbols = append(m.Symbols, s)
 		t += s.Dur
 	}
