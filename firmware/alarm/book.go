@@ -71,7 +71,10 @@ type Book struct {
 	deliver []string          // ids for Next, oldest first
 	forget  []string          // ids that Next is to forget
 	saved   bool              // the state file is up to date
+	first   []Change          // what the restart has changed, for the first run
 	failing map[string]string // part → its error, as told to Health
+	early   map[string]error  // what OpenBook found failing, for the first run
+	told    bool              // Health may be called
 
 	step func(string)         // tests end the process here
 	sync func(*os.File) error // (*os.File).Sync
@@ -90,11 +93,13 @@ type Forgetter interface {
 	Forget(ctx context.Context, id string) error
 }
 
-// OpenBook reads the state file and the journal, and delivers what the last process did not get to deliver.
+// OpenBook reads the state file and the journal. It calls neither Stamp nor Health nor Next: what the last process
+// did not get to record or deliver is done with the first Tick, or whatever is called first.
+//
 // Every finding counts as ended now, because its source was restarted too, and time that nobody listened is no
 // absence: what is found again within Clear holds its alarm. A state file that is missing or spoilt is made anew
 // from the journal, which takes longer; the spoilt one is kept beside it. The returned error is about a journal
-// that cannot be read or a state file of a younger format.
+// that cannot be read, a state file of a younger format, or ctx, which ends a long reading.
 func OpenBook(ctx context.Context, cfg BookConfig) (*Book, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -105,25 +110,24 @@ func OpenBook(ctx context.Context, cfg BookConfig) (*Book, error) {
 	if cfg.Health == nil {
 		cfg.Health = func(string, error) {}
 	}
-	return openBook(ctx, &Book{cfg: cfg, tracker: New(cfg.Tracker), failing: map[string]string{},
+	return openBook(ctx, &Book{cfg: cfg, tracker: New(cfg.Tracker), failing: map[string]string{}, early: map[string]error{},
 		step: func(string) {}, sync: (*os.File).Sync})
 }
 
 func openBook(ctx context.Context, b *Book) (*Book, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.restore(); err != nil {
+	if err := b.restore(ctx); err != nil {
 		return nil, err
 	}
 	now := b.cfg.Now()
-	changes := append(b.tracker.resume(now), b.tracker.Expire(now)...)
+	b.first = append(b.tracker.resume(now), b.tracker.Expire(now)...)
 	for _, tr := range b.tracker.tracks {
 		// Say anew how things stand: a younger version than the files know may have been delivered.
 		if tr.Jump && (tr.Alarm.State != Cleared || slices.Contains(b.deliver, tr.Alarm.Finding.ID)) {
-			changes = append(changes, tr.change(now, WasCounted))
+			b.first = append(b.first, tr.change(now, WasCounted))
 		}
 	}
-	b.run(ctx, changes)
 	return b, nil
 }
 
@@ -195,6 +199,13 @@ func (b *Book) Pending() (unrecorded, undelivered int) {
 
 // run takes changes through the steps and returns them with Raised as it now is. The caller holds mu.
 func (b *Book) run(ctx context.Context, changes []Change) []Change {
+	changes, b.first = append(b.first, changes...), nil
+	if !b.told { // now that the caller has the Book, and what uses it
+		b.told = true
+		for part, err := range b.early {
+			b.cfg.Health(part, err)
+		}
+	}
 	if len(changes) > 0 {
 		b.saved = false
 	}
@@ -340,6 +351,10 @@ func (b *Book) report(part string, err error) {
 	}
 	if b.failing[part] != text {
 		b.failing[part] = text
-		b.cfg.Health(part, err)
+		if b.told {
+			b.cfg.Health(part, err)
+		} else {
+			b.early[part] = err
+		}
 	}
 }

@@ -147,6 +147,7 @@ func (u *unit) start() {
 		u.journal.Close()
 	}
 	var err error
+	health, delivered := len(u.health), len(u.page.history)
 	u.journal, err = journal.Open(filepath.Join(u.dir, "journal"), journal.Options{OpenFile: func(name string, flag int, perm fs.FileMode) (journal.File, error) {
 		f, err := os.OpenFile(name, flag, perm)
 		return segment{f, u}, err
@@ -159,6 +160,10 @@ func (u *unit) start() {
 	if err != nil {
 		u.t.Fatal(err)
 	}
+	if len(u.health) != health || len(u.page.history) != delivered {
+		u.t.Errorf("OpenBook told %q and delivered %q: the caller does not have the Book yet", u.health, u.page.history)
+	}
+	u.book.Tick(u.t.Context())
 }
 
 func (u *unit) open() (*alarm.Book, error) {

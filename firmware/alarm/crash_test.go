@@ -129,7 +129,7 @@ func (w *world) start() {
 	b := &Book{
 		cfg: BookConfig{Journal: w.journal, Path: filepath.Join(w.dir, "alarms.json"), Now: now, Next: w,
 			Stamp: func(e *journal.Entry) { e.Quality = "scenario" }, Health: func(string, error) {}},
-		tracker: New(Config{Room: "ratssaal", Storm: 1000}), failing: map[string]string{}, step: w.tick,
+		tracker: New(Config{Room: "ratssaal", Storm: 1000}), failing: map[string]string{}, early: map[string]error{}, step: w.tick,
 		sync: func(*os.File) error {
 			w.tick("state synced")
 			if w.diskFull {
@@ -142,6 +142,7 @@ func (w *world) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.book.Tick(context.Background())
 	for k := range w.playing {
 		w.playing[k] = "" // the sensor was restarted too
 	}

@@ -1,6 +1,7 @@
 package alarm
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -146,12 +147,15 @@ func decodeState(b []byte) (stateFile, error) {
 }
 
 // restore reads the state file, then the journal from where the file ends.
-func (b *Book) restore() error {
+func (b *Book) restore(ctx context.Context) error {
 	if err := b.readState(); err != nil {
 		return err
 	}
 	from := b.seq
 	err := b.cfg.Journal.Read(from+1, func(seq uint64, e journal.Entry) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		b.seq = seq
 		if !strings.HasPrefix(e.Kind, "alarm.") {
 			return nil
