@@ -1,0 +1,5 @@
+//go:build race
+
+package ultrasonic
+
+const race = true
