@@ -1,0 +1,349 @@
+// Package demo runs a whole site on this machine: a console with its broker, and one room's unit that hears
+// recordings in place of a microphone and a receiver. A scripted session shows what it does. All messages, pages
+// and processes are the real ones; what is recorded and what is synthetic, testdata/SOURCES.md says.
+package demo
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"subrosa/firmware/alarm"
+	"subrosa/firmware/clock"
+	"subrosa/firmware/session"
+	"subrosa/firmware/slot"
+	"subrosa/firmware/state"
+	"subrosa/firmware/wall"
+	"subrosa/provisioning/site"
+)
+
+// Options of a run.
+type Options struct {
+	State    string  // folder; everything in its part "demo" is made anew
+	Speed    float64 // scenario seconds per second
+	Headless bool    // no words for people
+	Once     bool    // end when everything expected has been seen, or it is too late
+	JSON     bool    // each event as a JSON line
+	Lang     string
+	Out, Err io.Writer
+}
+
+const (
+	roomID = "ratssaal"
+	unitID = "ratssaal-1"
+)
+
+// Run runs the demo until ctx ends, or once. The error of a run that ends by itself says which event did not come.
+func Run(ctx context.Context, o Options) error {
+	bin, err := findPrograms()
+	if err != nil {
+		return err
+	}
+	d := &demo{Options: o, bin: bin, dir: filepath.Join(o.State, "demo")}
+	if err := d.prepare(); err != nil {
+		return err
+	}
+	defer d.stop()
+	if err := d.start(ctx); err != nil {
+		return err
+	}
+	return d.play(ctx)
+}
+
+type demo struct {
+	Options
+	bin, dir string
+	clock    clock.Scenario
+	site     *site.Site
+	console  *process
+	unit     *process
+	seen     *observer
+	chair    *chair
+	judge    judge
+	pages    string // http://127.0.0.1:8080
+	wall     string
+	broker   string
+	chairKey string
+}
+
+// say prints a line for people.
+func (d *demo) say(de, en string, args ...any) {
+	if d.Headless {
+		return
+	}
+	if d.Lang == "en" {
+		de = en
+	}
+	fmt.Fprintf(d.Err, de+"\n", args...)
+}
+
+// prepare lays out the site, the recordings and the unit's files.
+func (d *demo) prepare() error {
+	if !(d.Speed > 0 && d.Speed <= 200) {
+		return fmt.Errorf("demo: speed %g, want more than 0 and at most 200", d.Speed)
+	}
+	if err := os.RemoveAll(d.dir); err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	for _, sub := range []string{"unit", "logs", "recordings"} {
+		if err := os.MkdirAll(filepath.Join(d.dir, sub), 0o700); err != nil {
+			return fmt.Errorf("demo: %w", err)
+		}
+	}
+	var err error
+	d.site, err = site.Init(filepath.Join(d.dir, "site"), site.Plan{Name: "Stadt Musterstadt (Demo)", Domain: "raum.example", Loopback: true,
+		Units: []site.Unit{{ID: unitID, Room: roomID}}}, time.Now(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	if err := layRecordings(filepath.Join(d.dir, "recordings")); err != nil {
+		return err
+	}
+	wanted := [4]string{}
+	if !d.Headless {
+		wanted = [4]string{"127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:8883", "127.0.0.1:9464"}
+	}
+	addrs := [4]string{}
+	for i, w := range wanted {
+		if addrs[i], err = address(w); err != nil {
+			return err
+		}
+	}
+	d.pages, d.wall, d.broker = addrs[0], addrs[1], addrs[2]
+	return d.unitFiles(addrs[3])
+}
+
+// unitFiles writes the unit's configuration, and what provisioning leaves in its state: keys, and windows of the
+// slots that are known to be empty because this sensor has never spoken.
+func (d *demo) unitFiles(metrics string) error {
+	rec := func(name string) string { return filepath.Join("..", "recordings", name) }
+	_, port, err := net.SplitHostPort(d.broker)
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	bundle := d.site.Path("unit/" + unitID)
+	abs, err := filepath.Abs(bundle)
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	conf := map[string]any{
+		"unit": unitID, "room": roomID, "name": "Ratssaal", "broker": "tls://localhost:" + port,
+		"ca": filepath.Join(abs, "ca.pem"), "cert": filepath.Join(abs, "cert.pem"), "key": filepath.Join(abs, "key.pem"),
+		"listen": d.wall, "plain": true, "metrics": metrics, "sensed": filepath.Join(d.bin, "sensed"),
+		"sound": map[string]any{"source": "feed", "feed": map[string]any{"rate": 48000, "items": []map[string]any{
+			{"file": rec("meeting_16000.flac"), "loop": true, "gain_db": 6},
+			{"file": rec("beacon_48000.flac"), "at_s": beaconAt, "every_s": period, "gain_db": -20},
+		}}},
+		"radio": map[string]any{"source": "feed", "feed": map[string]any{"rate": radioRate, "centre_hz": radioCentre, "items": []map[string]any{
+			{"file": rec("air_synthetic.cu8"), "loop": true},
+			{"file": rec("fm-transmitter_synthetic.cs16"), "at_s": bugAt, "until_s": bugUntil, "loop": true, "every_s": period},
+		}}},
+	}
+	b, err := json.MarshalIndent(conf, "", "  ")
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(d.dir, "unit", "unit.json"), b, 0o600); err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	f, err := state.Open(filepath.Join(d.dir, "unit", "state"))
+	if err != nil {
+		return err
+	}
+	d.chairKey = wall.NewToken()
+	return errors.Join(f.Save("slots", slot.New()), f.Save("keys", map[string]string{"Chair": d.chairKey, "Clerk": wall.NewToken()}))
+}
+
+// start starts the processes and connects to them.
+func (d *demo) start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 45*time.Second)
+	defer cancel()
+	logs := filepath.Join(d.dir, "logs")
+	link := make(chan string, 1)
+	var err error
+	d.console, err = start(d.bin, logs, "console", func(line string) {
+		if strings.HasPrefix(line, "http") {
+			select {
+			case link <- line:
+			default:
+			}
+		}
+	}, "--state", filepath.Join(d.dir, "site-state"), "--listen", d.pages, "--mqtt-listen", d.broker, "--mqtt-tls", d.site.Path("broker"),
+		"--demo", "--lang", d.Lang)
+	if err != nil {
+		return err
+	}
+	if err := reach(ctx, d.broker, d.console); err != nil {
+		return err
+	}
+	var url string
+	select {
+	case url = <-link:
+	case <-d.console.done:
+		return d.console.failed()
+	case <-ctx.Done():
+		return errors.New("demo: the console prints no link")
+	}
+	now := time.Now()
+	d.clock = clock.Scenario{Epoch: now, Start: now, Speed: d.Speed}
+	if d.seen, err = d.observe(ctx); err != nil {
+		return err
+	}
+	stamp := now.Format(time.RFC3339Nano)
+	d.unit, err = start(d.bin, logs, "roomd", func(string) {}, "--config", filepath.Join(d.dir, "unit", "unit.json"),
+		"--state", filepath.Join(d.dir, "unit", "state"), "--unsealed", "--epoch", stamp, "--start", stamp, "--speed", fmt.Sprint(d.Speed))
+	if err != nil {
+		return err
+	}
+	if err := reach(ctx, d.wall, d.unit); err != nil {
+		return err
+	}
+	d.chair, err = newChair(ctx, "http://"+d.wall, d.chairKey)
+	if err != nil {
+		return err
+	}
+	d.greet(url)
+	return nil
+}
+
+func (d *demo) greet(url string) {
+	d.say("", "")
+	d.say("  Konsole (einmal gültig, meldet an):  %s", "  Console (works once, signs you in):  %s", url)
+	d.say("  Wand im Ratssaal:                    http://%s/", "  Wall of the council chamber:         http://%s/", d.wall)
+	d.say("  Seite der Sitzungsleitung:           http://%s%s", "  Page of the chair:                   http://%s%s", d.wall, wall.PairPath(d.chairKey))
+	d.say("", "")
+	d.say("  Gehört wird aus Aufnahmen: echte Sitzungssprache, eine erzeugte Ultraschall-Nachricht, synthetischer Funk.",
+		"  It hears recordings: real meeting speech, a generated ultrasonic message, synthetic radio.")
+	d.say("  Der Ablauf dauert %.0f s und beginnt dann von vorn. Ende mit Strg-C.",
+		"  The scene lasts %.0f s and then begins again. End with Ctrl-C.", period/d.Speed)
+	d.say("", "")
+}
+
+func (d *demo) observe(ctx context.Context) (*observer, error) {
+	dir := d.site.Path("console")
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	_, port, err := net.SplitHostPort(d.broker)
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	return observe(ctx, "tls://localhost:"+port, &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: d.site.Pool()}, d.clock.Epoch, d.clock.Now)
+}
+
+// act is something that people do in the scene.
+type act struct {
+	at float64
+	do func(context.Context) error
+}
+
+func (d *demo) scene(round int) []act {
+	t0 := float64(round) * period
+	press := func(a wall.Act) func(context.Context) error {
+		return func(ctx context.Context) error { return d.chair.press(ctx, a, d.seen.session().State) }
+	}
+	return []act{
+		{t0 + planAt, func(context.Context) error {
+			from := d.clock.Now().Add(10 * time.Minute)
+			return d.seen.plan(from, from.Add(2*time.Hour))
+		}},
+		{t0 + pressAt, press(wall.Start)},
+		{t0 + answerAt, func(ctx context.Context) error {
+			a, ok := d.seen.alarm("ultrasonic-beacon")
+			if !ok {
+				return errors.New("demo: there is no beacon alarm to answer")
+			}
+			return d.chair.answer(ctx, a.Finding.ID, alarm.Explained, "exercise")
+		}},
+		{t0 + endAt, press(wall.End)},
+	}
+}
+
+// play runs the scene, again and again unless once, and prints what is seen.
+func (d *demo) play(ctx context.Context) error {
+	for round := 0; ; round++ {
+		for _, a := range d.scene(round) {
+			if done, err := d.wait(ctx, a.at); done || err != nil {
+				return err
+			}
+			if d.mayAct() {
+				if err := a.do(ctx); err != nil {
+					if d.Once {
+						return err
+					}
+					d.say("  (%v)", "  (%v)", err)
+				}
+			}
+		}
+		end := float64(round+1) * period
+		if d.Once {
+			end = onceUntil
+		}
+		if done, err := d.wait(ctx, end); done || err != nil {
+			return err
+		}
+		if d.Once {
+			return d.judge.err()
+		}
+	}
+}
+
+// mayAct is false while a visitor has taken the session into their own hands.
+func (d *demo) mayAct() bool { return d.Once || d.seen.session().State != session.Interrupted }
+
+// wait prints events until the scenario time at; done means that the demo is over.
+func (d *demo) wait(ctx context.Context, at float64) (done bool, err error) {
+	due := d.clock.After(d.clock.Epoch.Add(time.Duration(at * float64(time.Second))).Sub(d.clock.Now()))
+	for {
+		select {
+		case e := <-d.seen.seen:
+			d.print(e)
+			d.judge.see(e)
+			if d.Once && d.judge.done() {
+				return true, d.judge.err()
+			}
+		case <-due:
+			return false, nil
+		case <-d.console.done:
+			return true, d.console.failed()
+		case <-d.unit.done:
+			return true, d.unit.failed()
+		case <-ctx.Done():
+			return true, nil
+		}
+	}
+}
+
+func (d *demo) print(e Event) {
+	if d.JSON {
+		b, err := json.Marshal(e)
+		if err == nil {
+			fmt.Fprintf(d.Out, "%s\n", b)
+		}
+		return
+	}
+	if !d.Headless {
+		fmt.Fprintf(d.Out, "  %6.1f s  %s\n", e.T, describe(d.Lang, e))
+	}
+}
+
+func (d *demo) stop() {
+	if d.seen != nil {
+		d.seen.client.Disconnect(100)
+	}
+	for _, p := range []*process{d.unit, d.console} {
+		if p != nil {
+			p.stop()
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package demo
+
+import (
+	"fmt"
+	"time"
+)
+
+// The programme of the demo, in seconds of scenario time. It repeats every period.
+const (
+	period    = 180.0
+	planAt    = 4.0
+	pressAt   = 10.0
+	beaconAt  = 38.0
+	bugAt     = 52.0
+	bugUntil  = 92.0
+	answerAt  = 70.0
+	endAt     = 104.0
+	onceUntil = 150.0 // by then everything has been seen, or it will not be
+)
+
+// Event is something that was seen: on MQTT, as any client with the right to read would see it.
+type Event struct {
+	T      float64   `json:"t"` // s since the scenario's start
+	Time   time.Time `json:"time"`
+	Event  string    `json:"event"` // unit, session, alarm
+	State  string    `json:"state"` // online, offline; the session's; raised, held, cleared, acknowledged
+	Kind   string    `json:"kind,omitempty"`
+	Name   string    `json:"name,omitempty"`
+	Cause  string    `json:"cause,omitempty"`
+	ID     string    `json:"id,omitempty"`
+	Detail string    `json:"detail,omitempty"`
+}
+
+// step is one thing that must be seen, after the one before it.
+type step struct{ event, state, kind, name string }
+
+func (s step) String() string {
+	out := s.event + " " + s.state
+	if s.kind != "" {
+		out += fmt.Sprintf(" (%s %s)", s.kind, s.name)
+	}
+	return out
+}
+
+func (s step) matches(e Event) bool {
+	return e.Event == s.event && e.State == s.state && (s.kind == "" || s.kind == e.Kind && s.name == e.Name)
+}
+
+// expected is what a run must show, in this order. Other events may come between.
+var expected = []step{
+	{"unit", "online", "", ""},
+	{"session", "open", "", ""},
+	{"session", "planned", "", ""},
+	{"session", "handover", "", ""},
+	{"session", "sweep", "", ""},
+	{"session", "arming", "", ""},
+	{"session", "closed", "", ""},
+	{"alarm", "raised", "ultrasonic-beacon", "ggwave"},
+	{"alarm", "raised", "new-emitter", "ism433"},
+	{"alarm", "acknowledged", "ultrasonic-beacon", "ggwave"},
+	{"session", "restoring", "", ""},
+	{"session", "open", "", ""},
+}
+
+// never lists what must not be seen: nothing but the two alarms is planted.
+func surprising(e Event) bool {
+	if e.Event != "alarm" || e.State != "raised" {
+		return false
+	}
+	return !(e.Kind == "ultrasonic-beacon" && e.Name == "ggwave" || e.Kind == "new-emitter" && e.Name == "ism433")
+}
+
+// judge follows the expected steps through the events.
+type judge struct {
+	next     int
+	surprise []Event
+}
+
+func (j *judge) see(e Event) {
+	if surprising(e) {
+		j.surprise = append(j.surprise, e)
+	}
+	if j.next < len(expected) && expected[j.next].matches(e) {
+		j.next++
+	}
+}
+
+func (j *judge) done() bool { return j.next == len(expected) }
+
+func (j *judge) err() error {
+	if !j.done() {
+		return fmt.Errorf("demo: %d of %d expected events came; missing: %v", j.next, len(expected), expected[j.next])
+	}
+	if len(j.surprise) > 0 {
+		e := j.surprise[0]
+		return fmt.Errorf("demo: unexpected alarm %s %s at %.1f s", e.Kind, e.Name, e.T)
+	}
+	return nil
+}
