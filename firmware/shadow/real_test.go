@@ -322,7 +322,11 @@ func TestBrokerKills(t *testing.T) {
 				<-time.After(time.Duration(r.IntN(20)) * time.Millisecond)
 				b.start(t)
 			}
-			until(t, "everything is acknowledged", func() bool { st := p.Status(); return st.Connected && st.Queued == 0 })
+			acked := func() bool { st := p.Status(); return st.Connected && st.Queued == 0 }
+			until(t, "everything is acknowledged", acked)
+			b.kill() // once more with an empty outbox: what the broker loses now must come again
+			b.start(t)
+			until(t, "everything is acknowledged again", acked)
 			until(t, "the broker holds the latest of every topic", func() bool {
 				got := retained(t, addr)
 				for name, n := range latest {
@@ -334,6 +338,9 @@ func TestBrokerKills(t *testing.T) {
 			})
 			c.Disconnect(0)
 			t.Logf("%d states reported, %+v", n, p.count)
+			if name == "forgetful" && p.count.healed == 0 {
+				t.Error("a broker that forgets everything was never told again")
+			}
 			p.end()
 			b.kill()
 			w.check(t)

@@ -16,6 +16,7 @@ import (
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/event"
 	"subrosa/firmware/finding"
+	"subrosa/firmware/report"
 	"subrosa/firmware/roster"
 	"subrosa/firmware/session"
 	"subrosa/firmware/topic"
@@ -139,6 +140,7 @@ func TestAsyncAPIFields(t *testing.T) {
 	for name, v := range map[string]any{
 		"cloudevent": event.Event{}, "alarm": alarm.Alarm{}, "finding": finding.Finding{}, "answer": alarm.Ack{},
 		"session-reported": session.Report{}, "session-desired": session.Desired{}, "point": session.Point{},
+		"health": report.Health{}, "coverage": report.Coverage{}, "levels": report.Levels{}, "baseline-reported": report.Baseline{},
 	} {
 		got, _ := d.resolve("#/components/schemas/" + name).(map[string]any)
 		props, _ := got["properties"].(map[string]any)
@@ -168,17 +170,21 @@ func TestAsyncAPIMessages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	report := m.Report()
-	report.Version = 3
+	rep := m.Report()
+	rep.Version = 3
 	a := alarm.Alarm{
 		Finding: finding.Finding{ID: "01JD8Z6V0QKX5T3S9W2R7M4NBC", Kind: detect.Burst, Sense: detect.Radio, Side: finding.Unknown, Start: now, End: &now},
 		Room:    "r", State: alarm.Raised, Version: 1, Raised: now, Changed: now,
 		Ack: &alarm.Ack{Role: "chair", Verdict: alarm.Explained, Reason: "microphone", At: now},
 	}
 	good := map[string]any{
-		"room-room-alarm-id":         a,
-		"room-room-session-reported": report,
-		"room-room-session-desired":  session.Desired{Version: 1, Writer: "console", Role: session.Chair, State: session.Closed},
+		"room-room-alarm-id":          a,
+		"room-room-session-reported":  rep,
+		"room-room-session-desired":   session.Desired{Version: 1, Writer: "console", Role: session.Chair, State: session.Closed},
+		"unit-unit-health":            report.Health{Version: 1, OK: true, Checks: []report.Check{{Name: "microphone", OK: true, Since: now}}},
+		"unit-unit-coverage":          report.Coverage{Version: 1, Senses: []report.Sense{{Sense: "acoustic", HiHz: 24000, Share: 3}}},
+		"unit-unit-levels":            report.Levels{Thirds: []report.Third{{Hz: 2500, DB: -60}}, Bands: []report.Band{{Name: "ism433", DB: -50}}},
+		"unit-unit-baseline-reported": report.Baseline{Version: 1, State: "none"},
 		"room-room-ack-id": struct {
 			event.Stamp
 			alarm.Ack
@@ -190,10 +196,10 @@ func TestAsyncAPIMessages(t *testing.T) {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
-	report.State = "ajar"
+	rep.State = "ajar"
 	a.Version = 0
 	for key, data := range map[string]any{
-		"room-room-alarm-id": a, "room-room-session-reported": report, "room-room-roster": map[string]any{"version": 1},
+		"room-room-alarm-id": a, "room-room-session-reported": rep, "room-room-roster": map[string]any{"version": 1},
 		"unit-unit-online": map[string]any{"version": 1, "online": "yes"}, "room-room-contact-name": map[string]any{"version": 1, "state": "open", "by": "Meier"},
 	} {
 		if err := d.check(t, key, data); err == nil {
@@ -264,8 +270,8 @@ func (d document) valid(schema, v any, at string) error {
 			return err
 		}
 	}
-	if typ, ok := s["type"].(string); ok && !isType(typ, v) {
-		return fmt.Errorf("%s: %v is no %s", at, v, typ)
+	if typ := s["type"]; typ != nil && !slices.ContainsFunc(append(list(typ), typ), func(typ any) bool { return isType(typ, v) }) {
+		return fmt.Errorf("%s: %v is no %v", at, v, typ)
 	}
 	if c, ok := s["const"]; ok && c != v {
 		return fmt.Errorf("%s: %v, want %v", at, v, c)
@@ -323,7 +329,7 @@ func (d document) validObject(s, v map[string]any, at string) error {
 
 func list(v any) []any { l, _ := v.([]any); return l }
 
-func isType(typ string, v any) bool {
+func isType(typ, v any) bool {
 	f, number := v.(float64)
 	switch typ {
 	case "object":
@@ -338,6 +344,8 @@ func isType(typ string, v any) bool {
 	case "boolean":
 		_, ok := v.(bool)
 		return ok
+	case "null":
+		return v == nil
 	case "integer":
 		return number && f == float64(int64(f))
 	}
