@@ -132,7 +132,9 @@ func (c *config) override(name string, values map[string]*string) {
 
 // check refuses what cannot be meant.
 func (c *config) check() (err error) {
-	bad := func(format string, a ...any) error { return fmt.Errorf("%w: "+format, append([]any{errUsage}, a...)...) }
+	bad := func(format string, a ...any) error {
+		return fmt.Errorf("%w: "+format, append([]any{errUsage}, a...)...)
+	}
 	if c.location, err = time.LoadLocation(c.Timezone); err != nil {
 		return bad("timezone: %w", err)
 	}

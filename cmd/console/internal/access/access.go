@@ -18,7 +18,7 @@ var (
 	ErrReplayed    = errors.New("access: the code was used already")
 	ErrLink        = errors.New("access: the link is unknown, used or too old")
 	ErrPassword    = errors.New("access: a password has 12 to 256 characters")
-	ErrName        = errors.New("access: an account name has 2 to 32 of a-z, 0-9, - and .")
+	ErrName        = errors.New("access: an account name has 2 to 32 of a-z, 0-9, dot and hyphen")
 	ErrTaken       = errors.New("access: the account name is taken")
 	ErrCode        = errors.New("access: the code does not match")
 	ErrSignedOut   = errors.New("access: not signed in")

@@ -76,7 +76,6 @@ type room struct {
 
 type unit struct {
 	Unit
-	online  uint64 // versions seen
 	since   time.Time
 	history History
 	learn   event.Stamp

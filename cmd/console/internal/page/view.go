@@ -241,10 +241,7 @@ func (h *Handler) newTrack(lang string, u fleet.Unit, over time.Duration) (track
 	if err != nil {
 		return trackView{}, err
 	}
-	v := trackView{Unit: u, Thirds: t.Thirds, Chart: thirdsSVG(lang, t.Thirds, in(lang, texts["thirds"])), Span: spanOf(t.Rows, len(t.Bands))}
-	for _, b := range t.Bands {
-		v.Bands = append(v.Bands, b)
-	}
+	v := trackView{Unit: u, Thirds: t.Thirds, Bands: t.Bands, Chart: thirdsSVG(lang, t.Thirds, in(lang, texts["thirds"])), Span: spanOf(t.Rows, len(t.Bands))}
 	if n := len(t.Rows); n > 0 {
 		v.Last = t.Rows[n-1].At
 		v.First = v.Last.Add(-over)
