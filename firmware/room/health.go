@@ -75,7 +75,7 @@ func healthName(part string) string {
 	if _, ok := detect.SensorDead.NameIndex(part); ok {
 		return part
 	}
-	return map[string]string{"sink": "outbox"}[part]
+	return map[string]string{"sink": "outbox", "finding": "unknown"}[part]
 }
 
 // watch looks after what does not speak up by itself.

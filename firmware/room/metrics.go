@@ -20,7 +20,11 @@ func (r *Room) Metrics() prometheus.Collector { return collector{r} }
 
 type collector struct{ r *Room }
 
-func (c collector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+func (c collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{bitsDesc, ceilingDesc, restartsDesc, openDesc, okDesc, stateDesc} {
+		ch <- d
+	}
+}
 
 // Collect asks the room's goroutine; a room that does not run has no figures.
 func (c collector) Collect(ch chan<- prometheus.Metric) {

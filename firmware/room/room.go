@@ -311,8 +311,10 @@ func (r *Room) heard(s record.Status) {
 	r.status, r.statusAt = s, now
 	r.statuses++
 	r.clear("sensor-process")
-	r.sourceCheck("microphone", r.p.Sound.Present, s.Health, record.SoundOn, record.SoundDead)
-	r.sourceCheck("receiver", r.p.Radio.Present, s.Health, record.RadioOn, record.RadioDead)
+	if s.Health&record.Restart == 0 { // the first status may come before the first sample
+		r.sourceCheck("microphone", r.p.Sound.Present, s.Health, record.SoundOn, record.SoundDead)
+		r.sourceCheck("receiver", r.p.Radio.Present, s.Health, record.RadioOn, record.RadioDead)
+	}
 	l := report.Levels{Thirds: []report.Third{}, Bands: []report.Band{}, Open: s.Open}
 	for i, v := range s.Thirds {
 		if v == v {

@@ -239,7 +239,7 @@ func (s *burst) paused() bool {
 // tell reports a burst that is over.
 func (b *bursts) tell(d *Detector, s *burst) {
 	s.settle()
-	if !b.sure(s) || d.emitters.covers(s.loBin, s.hiBin) || b.product(d, s) {
+	if !b.sure(s) || d.onLine(s.loBin, s.hiBin, s.peak) || d.emitters.covers(s.loBin, s.hiBin) || b.product(d, s) {
 		return
 	}
 	b.told[b.next] = *s

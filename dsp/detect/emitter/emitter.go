@@ -46,6 +46,9 @@ var Default = Config{Pfa: 1e-7, PfaMean: 1e-3, JoinMs: 15, SteadyS: 3, LouderDB:
 const (
 	lineSeconds  = 0.5 // for which a line stands before it is masked
 	lineRatio    = 10  // of a flickering line's peaks to its least short mean
+	lineOver     = 2   // floors that a line exceeds
+	wanderHz     = 6e3 // by which a line's modulation moves it
+	wanderRatio  = 100 // of a wandering line's peaks to its least short mean
 	frameSeconds = 1e-3
 	frames       = 64   // per window
 	group        = 8    // frames per short mean
@@ -72,6 +75,9 @@ type Detector struct {
 	floor   []float32 // mean noise power per bin
 	limit   []float32 // hot above
 	quiets  [][]float32
+	line    []float32                 // power of a line that stands in the bin, 0 for none
+	short   [frames / group][]float32 // short means of this window
+	groups  int                       // of them
 	windows int
 	bias    float32 // of quiet's order statistic against the mean
 	alpha   float32
@@ -107,12 +113,15 @@ func New(rate int, c Config) (*Detector, error) {
 	}
 	k := max(1, int(rank*float64(ref)))
 	d.os = cfar.NewOS(0, ref, k)
-	for _, p := range []*[]float32{&d.raw, &d.quiet, &d.mean, &d.sum, &d.floor, &d.limit} {
+	for _, p := range []*[]float32{&d.raw, &d.quiet, &d.mean, &d.sum, &d.floor, &d.limit, &d.line} {
 		*p = make([]float32, n)
 	}
 	d.quiets = make([][]float32, max(4, int(lineSeconds*float64(rate)/float64(d.hop*frames))))
 	for i := range d.quiets {
 		d.quiets[i] = make([]float32, n)
+	}
+	for i := range d.short {
+		d.short[i] = make([]float32, n)
 	}
 	for i := range d.psd {
 		d.psd[i] = make([]float32, n)
@@ -196,7 +205,9 @@ func (d *Detector) window() {
 // measure sets mean, floor and limit from the collected frames.
 func (d *Detector) measure() {
 	clear(d.mean)
+	clear(d.line)
 	groups := max(1, d.filled/group)
+	d.groups = groups
 	for g := range groups {
 		end := (g + 1) * group
 		if g == groups-1 {
@@ -209,6 +220,7 @@ func (d *Detector) measure() {
 		}
 		add(d.mean, d.sum)
 		scale(d.sum, 1/float32(end-from))
+		copy(d.short[g], d.sum)
 		if g == 0 {
 			copy(d.quiet, d.sum)
 		} else {
@@ -248,7 +260,37 @@ func (d *Detector) maskLines() {
 	}
 	for i, q := range d.sum {
 		d.limit[i] = max(d.limit[i], lineRatio*q)
+		if q > lineOver*d.floor[i] {
+			d.line[i] = q
+		}
 	}
+}
+
+// onLine reports whether a line that has stood all the while, and wanders with its modulation, explains cells of
+// the given peak power in bins lo…hi.
+func (d *Detector) onLine(lo, hi int, peak float32) bool {
+	reach := int(wanderHz/d.binHz) + 1
+	for _, q := range d.line[max(0, lo-reach):min(d.n, hi+reach+1)] {
+		if q > 0 && peak < wanderRatio*q {
+			return true
+		}
+	}
+	return false
+}
+
+// pauses reports whether the power over the floor in bins lo…hi was away for part of this window. A modulated
+// carrier moves between bins; its sum stays.
+func (d *Detector) pauses(lo, hi int) bool {
+	sum, least := float32(0), float32(math.MaxFloat32)
+	for _, p := range d.short[:d.groups] {
+		s := float32(0)
+		for i := lo; i <= hi; i++ {
+			s += p[i] - d.floor[i]
+		}
+		sum += s
+		least = min(least, s)
+	}
+	return least < 0.4*sum/float32(d.groups)
 }
 
 // leastFloor keeps digital silence from being a floor: about 8-bit quantisation noise in one bin is 1e-7.

@@ -35,6 +35,7 @@ const (
 // emitters keeps, for every bin, the share of recent windows in which it stood above the floor.
 type emitters struct {
 	share   []float32
+	since   []int64 // frame from which the bin has been on
 	decay   float32
 	windows int     // since the beginning or the last gap
 	weight  float64 // 1 - (1-1/m)^windows: how much of the share is earned
@@ -50,7 +51,7 @@ func newEmitters(d *Detector) emitters {
 	m := math.Max(8, memoryS*perSecond)
 	looks := 0.53 * frames
 	return emitters{
-		share: make([]float32, d.n), decay: float32(1 / m),
+		share: make([]float32, d.n), since: make([]int64, d.n), decay: float32(1 / m),
 		ratio:  float32(1 + tail(d.c.PfaMean)/math.Sqrt(looks)*1.25),
 		least:  max(leastSeen, int(d.c.SteadyS*perSecond)),
 		brief:  max(leastSeen, int(perSecond)),
@@ -81,6 +82,9 @@ func (e *emitters) window(d *Detector) {
 		hit := float32(0)
 		if v > e.ratio*d.floor[i] && (i < dc-1 || i > dc+1) {
 			hit = 1
+		}
+		if e.share[i] < offShare/2 {
+			e.since[i] = d.frame
 		}
 		e.share[i] += (hit - e.share[i]) * e.decay
 	}
@@ -144,10 +148,10 @@ func (e *emitters) found(d *Detector, lo, hi int) {
 			return
 		}
 	}
-	if free == nil || hi-lo < 1 || d.bursts.keys(lo, hi, d.frame-e.memory) {
+	if free == nil || hi-lo < 1 || d.pauses(lo, hi) || e.windows < e.least && d.bursts.keys(lo, hi, d.frame-e.memory) {
 		return
 	}
-	*free = steady{used: true, seen: true, loBin: lo, hiBin: hi, first: max(0, d.frame-int64(e.windows*frames)), share: float64(peakOf(e.share[lo:hi+1])) / e.weight}
+	*free = steady{used: true, seen: true, loBin: lo, hiBin: hi, first: e.since[(lo+hi)/2], share: float64(peakOf(e.share[lo:hi+1])) / e.weight}
 	e.tell(d, free)
 }
 

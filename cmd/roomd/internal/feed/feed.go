@@ -24,6 +24,7 @@ type Item struct {
 	File   string  `json:"file"`
 	At     float64 `json:"at_s"`    // when it begins, s after the programme's start
 	Until  float64 `json:"until_s"` // for a loop: when it ends; 0 never
+	Every  float64 `json:"every_s"` // not 0: it begins again after so many seconds
 	Loop   bool    `json:"loop"`
 	GainDB float64 `json:"gain_db"`
 }
@@ -47,9 +48,10 @@ type Player[S Sample] struct {
 }
 
 type loaded[S Sample] struct {
-	from, until int64
-	loop        bool
-	x           []S
+	from  int64
+	lasts int64
+	every int64
+	x     []S
 }
 
 // Sound loads a programme of sound; recordings with several channels give their first. Each must have the
@@ -104,9 +106,16 @@ func load[S Sample](p Programme, c clock.Clock, start time.Time, open func(Item)
 			return nil, fmt.Errorf("feed: %s: %d samples at %d/s, want some at %d/s", it.File, len(x), rate, p.Rate)
 		}
 		amplify(x, math.Pow(10, it.GainDB/20))
-		l := loaded[S]{from: int64(it.At * float64(p.Rate)), loop: it.Loop, x: x, until: math.MaxInt64}
+		index := func(s float64) int64 { return int64(s * float64(p.Rate)) }
+		l := loaded[S]{from: index(it.At), every: index(it.Every), x: x, lasts: int64(len(x))}
+		if it.Loop {
+			l.lasts = math.MaxInt64
+		}
 		if it.Until > 0 {
-			l.until = int64(it.Until * float64(p.Rate))
+			l.lasts = min(l.lasts, index(it.Until-it.At))
+		}
+		if it.At < 0 || l.lasts < 1 || l.every < 0 {
+			return nil, fmt.Errorf("feed: %s: from %g s until %g s every %g s", it.File, it.At, it.Until, it.Every)
 		}
 		pl.items = append(pl.items, l)
 	}
@@ -145,15 +154,15 @@ func raise(x []float32, k int) []float32 {
 	if k == 1 {
 		return x
 	}
-	const half = 24 // input samples on each side
+	const half, cut = 24, 0.96 // input samples on each side; part of the band that passes
 	taps := make([]float64, 2*half*k+1)
 	for i := range taps {
 		t := float64(i-half*k) / float64(k)
 		w := 0.5 + 0.5*math.Cos(math.Pi*t/half)
 		if t == 0 {
-			taps[i] = 1
+			taps[i] = cut
 		} else {
-			taps[i] = math.Sin(math.Pi*0.96*t) / (math.Pi * t) * w
+			taps[i] = math.Sin(math.Pi*cut*t) / (math.Pi * t) * w
 		}
 	}
 	out := make([]float32, len(x)*k)
@@ -172,14 +181,18 @@ func (p *Player[S]) mix(dst []S, at int64) {
 	clear(dst)
 	for i := range p.items {
 		it := &p.items[i]
-		n := int64(len(it.x))
 		for k := max(0, it.from-at); k < int64(len(dst)); {
-			pos := at + k - it.from
-			if at+k >= it.until || !it.loop && pos >= n {
+			u := at + k - it.from
+			if it.every > 0 {
+				if u %= it.every; u >= it.lasts {
+					k += it.every - u // silent until it begins again
+					continue
+				}
+			} else if u >= it.lasts {
 				break
 			}
-			pos %= n
-			take := min(n-pos, int64(len(dst))-k, it.until-at-k)
+			pos := u % int64(len(it.x))
+			take := min(int64(len(it.x))-pos, int64(len(dst))-k, it.lasts-u)
 			src, out := it.x[pos:pos+take], dst[k:k+take]
 			for j := range out {
 				out[j] += src[j]

@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -241,31 +242,33 @@ func (d *demo) observe(ctx context.Context) (*observer, error) {
 	return observe(ctx, "tls://localhost:"+port, &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: d.site.Pool()}, d.clock.Epoch, d.clock.Now)
 }
 
-// act is something that people do in the scene.
+// act is something that people do in the scene, at its time or once what they wait for can be seen.
 type act struct {
-	at float64
-	do func(context.Context) error
+	at    float64
+	ready func() bool
+	do    func(context.Context) error
 }
 
 func (d *demo) scene(round int) []act {
 	t0 := float64(round) * period
+	in := func(states ...session.State) func() bool {
+		return func() bool { return slices.Contains(states, d.seen.session().State) }
+	}
 	press := func(a wall.Act) func(context.Context) error {
 		return func(ctx context.Context) error { return d.chair.press(ctx, a, d.seen.session().State) }
 	}
+	beacon := func() bool { _, ok := d.seen.alarm("ultrasonic-beacon"); return ok }
 	return []act{
-		{t0 + planAt, func(context.Context) error {
+		{t0 + planAt, in(session.Open), func(context.Context) error {
 			from := d.clock.Now().Add(10 * time.Minute)
 			return d.seen.plan(from, from.Add(2*time.Hour))
 		}},
-		{t0 + pressAt, press(wall.Start)},
-		{t0 + answerAt, func(ctx context.Context) error {
-			a, ok := d.seen.alarm("ultrasonic-beacon")
-			if !ok {
-				return errors.New("demo: there is no beacon alarm to answer")
-			}
+		{t0 + pressAt, in(session.Planned), press(wall.Start)},
+		{t0 + answerAt, beacon, func(ctx context.Context) error {
+			a, _ := d.seen.alarm("ultrasonic-beacon")
 			return d.chair.answer(ctx, a.Finding.ID, alarm.Explained, "exercise")
 		}},
-		{t0 + endAt, press(wall.End)},
+		{t0 + endAt, in(session.Closed), press(wall.End)},
 	}
 }
 
@@ -273,16 +276,22 @@ func (d *demo) scene(round int) []act {
 func (d *demo) play(ctx context.Context) error {
 	for round := 0; ; round++ {
 		for _, a := range d.scene(round) {
-			if done, err := d.wait(ctx, a.at); done || err != nil {
-				return err
-			}
-			if d.mayAct() {
-				if err := a.do(ctx); err != nil {
-					if d.Once {
-						return err
-					}
-					d.say("  (%v)", "  (%v)", err)
+			for at := a.at; ; at += 0.5 {
+				if done, err := d.wait(ctx, at); done || err != nil {
+					return err
 				}
+				if a.ready() || at > a.at+patience {
+					break
+				}
+			}
+			if !a.ready() {
+				continue // a visitor has done it, or wants it otherwise
+			}
+			if err := a.do(ctx); err != nil {
+				if d.Once {
+					return err
+				}
+				d.say("  (%v)", "  (%v)", err)
 			}
 		}
 		end := float64(round+1) * period
@@ -297,9 +306,6 @@ func (d *demo) play(ctx context.Context) error {
 		}
 	}
 }
-
-// mayAct is false while a visitor has taken the session into their own hands.
-func (d *demo) mayAct() bool { return d.Once || d.seen.session().State != session.Interrupted }
 
 // wait prints events until the scenario time at; done means that the demo is over.
 func (d *demo) wait(ctx context.Context, at float64) (done bool, err error) {

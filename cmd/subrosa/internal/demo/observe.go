@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -58,13 +60,13 @@ func (o *observer) message(_ mqtt.Client, m mqtt.Message) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	at := o.now()
-	out := Event{T: at.Sub(o.start).Seconds(), Time: at}
+	out := Event{T: math.Round(at.Sub(o.start).Seconds()*1000) / 1000, Time: at.Round(time.Millisecond)}
 	switch m.Topic() {
 	case topic.Online(t.Unit()):
-		d, err := event.Data[struct {
+		var d struct {
 			Online bool `json:"online"`
-		}](e)
-		if err != nil {
+		}
+		if json.Unmarshal(e.Data, &d) != nil {
 			return
 		}
 		out.Event, out.State = "unit", map[bool]string{true: "online", false: "offline"}[d.Online]

@@ -15,6 +15,7 @@ const (
 	bugUntil  = 92.0
 	answerAt  = 70.0
 	endAt     = 104.0
+	patience  = 20.0  // for which an act waits for what it needs
 	onceUntil = 150.0 // by then everything has been seen, or it will not be
 )
 
