@@ -114,7 +114,7 @@ func (b *Broker) start(o Options) error {
 	if err := b.srv.AddHook(b.hook, nil); err != nil {
 		return fmt.Errorf("broker: %w", err)
 	}
-	if err := b.srv.AddListener(listeners.NewNet(listenConsole, b.pipe)); err != nil {
+	if err := b.srv.AddListener(listeners.NewNet(listenConsole, queueing{b.pipe, consoleLimit, b.hook.tooSlow})); err != nil {
 		return fmt.Errorf("broker: %w", err)
 	}
 	if o.DevListen != "" {
@@ -149,7 +149,7 @@ func (b *Broker) start(o Options) error {
 
 func (b *Broker) add(id string, l net.Listener) error {
 	b.tcp[id] = l.Addr()
-	if err := b.srv.AddListener(listeners.NewNet(id, l)); err != nil {
+	if err := b.srv.AddListener(listeners.NewNet(id, queueing{l, queueLimit, b.hook.tooSlow})); err != nil {
 		return fmt.Errorf("broker: %w", err)
 	}
 	return nil

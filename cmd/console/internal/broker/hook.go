@@ -184,9 +184,14 @@ func (h *hook) OnPublished(cl *mqtt.Client, _ packets.Packet) {
 // OnPublishDropped drops a client that cannot keep up, so that it comes back to the retained state and its
 // stored queue instead of missing something unawares.
 func (h *hook) OnPublishDropped(cl *mqtt.Client, _ packets.Packet) {
-	h.slow.Add(1)
-	h.log.Warn("a client that does not keep up was dropped", "peer", cl.ID)
+	h.tooSlow()
 	cl.Stop(packets.ErrPendingClientWritesExceeded)
+}
+
+// tooSlow notes that a client was dropped because it did not keep up; OnDisconnect says which.
+func (h *hook) tooSlow() {
+	h.slow.Add(1)
+	h.log.Warn("a client that does not keep up is dropped")
 }
 
 func lasting(cl *mqtt.Client) bool {

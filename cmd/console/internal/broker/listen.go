@@ -29,7 +29,11 @@ func identify(cl *mqtt.Client) (topic.Identity, error) {
 		}
 		return ParseDevUser(cl.ID)
 	case listenTLS:
-		c, ok := cl.Net.Conn.(*tls.Conn)
+		q, _ := cl.Net.Conn.(*queued)
+		if q == nil {
+			return topic.Identity{}, errors.New("broker: connection has ended")
+		}
+		c, ok := q.Conn.(*tls.Conn)
 		if !ok {
 			return topic.Identity{}, errors.New("broker: not a TLS connection")
 		}
