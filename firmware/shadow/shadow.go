@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -153,7 +154,7 @@ func Open(opt Options) (*Shadow, error) {
 		tune: tuning{refusePause: 5 * time.Second, saveRetry: time.Second, idleSave: 2 * time.Second},
 	}
 	if id := opt.Identity.String(); id != "" {
-		s.source = "/" + string(opt.Identity.Role) + id[len(opt.Identity.Role):]
+		s.source = "/" + strings.Replace(id, ":", "/", 1)
 	}
 	s.saving = sync.NewCond(&s.mu)
 	s.inbox.init()
