@@ -116,7 +116,7 @@ func (s *Shadow) learn(t topic.Topic, payload []byte, theirs event.Stamp, bad er
 		return
 	}
 	if e, err := s.box.add(t); err == nil {
-		e.version, e.foreign, e.stamped, e.since = theirs.Version, true, true, s.opt.Now()
+		e.version, e.foreign, e.stamped, e.known, e.since = theirs.Version, true, true, true, s.opt.Now()
 		s.record(e.putRecord(), "")
 	}
 }
@@ -169,6 +169,7 @@ func (s *Shadow) overtaken(e *entry, theirs event.Stamp) {
 
 // restamp gives the state a higher version.
 func (s *Shadow) restamp(e *entry, version uint64) {
+	e.known = true
 	payload := e.payload
 	if payload != nil {
 		ev, err := event.Decode(payload)
@@ -198,6 +199,16 @@ func (s *Shadow) restamp(e *entry, version uint64) {
 
 var errRedial = errors.New("the last will is outdated, connecting again")
 
+// settle ends the wait for retained messages: what the broker was not seen to hold it does not have.
+func (s *Shadow) settle() {
+	s.link.settled = true
+	for _, e := range s.box.entries {
+		if e.payload != nil {
+			s.heal(e)
+		}
+	}
+}
+
 // check is called every quarter of Settle: it sends again what the broker turned out not to hold, and gives up a
 // connection that acknowledges nothing.
 func (s *Shadow) check(now time.Time) error {
@@ -210,12 +221,7 @@ func (s *Shadow) check(now time.Time) error {
 		return fmt.Errorf("broker has acknowledged nothing for %v", s.opt.AckTimeout)
 	}
 	if s.link.subbed && !s.link.settled && now.Sub(s.link.heard) >= s.opt.Settle {
-		s.link.settled = true
-		for _, e := range s.box.entries {
-			if e.payload != nil {
-				s.heal(e)
-			}
-		}
+		s.settle()
 	}
 	for name, since := range s.link.doubt {
 		if now.Sub(since) < s.opt.Settle {

@@ -43,6 +43,7 @@ type record struct {
 	Stamped bool            `json:"s,omitempty"`
 	Foreign bool            `json:"f,omitempty"`
 	Acked   bool            `json:"a,omitempty"` // with a state: already; alone: now
+	Known   bool            `json:"k,omitempty"` // some version was acknowledged
 	Since   int64           `json:"n,omitempty"` // Unix nanoseconds
 	Taken   bool            `json:"d,omitempty"` // desired state
 	Writer  string          `json:"w,omitempty"`
@@ -50,7 +51,7 @@ type record struct {
 
 func (e *entry) putRecord() record {
 	return record{Topic: e.name, Version: e.version, Event: e.payload, Empty: e.payload == nil, Stamped: e.stamped,
-		Foreign: e.foreign, Acked: e.acked, Since: e.since.UnixNano()}
+		Foreign: e.foreign, Acked: e.acked, Known: e.known, Since: e.since.UnixNano()}
 }
 
 // replay takes a record that was read back.
@@ -65,8 +66,8 @@ func (o *outbox) replay(r record) error {
 	}
 	e := o.entries[r.Topic]
 	if r.Event == nil && !r.Empty {
-		if e != nil && e.version == r.Version {
-			e.acked = true
+		if e != nil {
+			e.acked, e.known = e.acked || e.version == r.Version, true
 		}
 		return nil
 	}
@@ -75,6 +76,7 @@ func (o *outbox) replay(r record) error {
 		o.entries[r.Topic] = e
 	}
 	e.version, e.payload, e.stamped, e.foreign, e.acked = r.Version, r.Event, r.Stamped, r.Foreign, r.Acked
+	e.known = e.known || r.Known
 	e.since, e.ready = time.Unix(0, r.Since).UTC(), true
 	return nil
 }

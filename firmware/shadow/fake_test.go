@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"subrosa/firmware/event"
@@ -24,6 +25,7 @@ type broker struct {
 	links    []*fakeLink
 	dials    int
 	mute     bool                // takes publishes, acknowledges nothing
+	owed     []func(error)       // acknowledgements not given
 	refuse   string              // hangs up on this topic
 	deny     bool                // refuses subscriptions
 	drop     func(p string) bool // acknowledges, but does not keep
@@ -73,6 +75,9 @@ func (l *fakeLink) publish(name string, qos byte, retained bool, payload []byte,
 	}
 	b.put(name, qos, retained, payload)
 	mute := b.mute
+	if mute {
+		b.owed = append(b.owed, done)
+	}
 	b.mu.Unlock()
 	if !mute {
 		go done(nil)
@@ -260,6 +265,12 @@ func (p *peer) run() *peer {
 	p.cancel, p.done = cancel, make(chan struct{})
 	go func() { p.Run(ctx); close(p.done) }()
 	return p
+}
+
+// wait lets the connection settle and everything be sent.
+func (p *peer) wait() {
+	time.Sleep(2 * p.opt.Settle)
+	synctest.Wait()
 }
 
 func (p *peer) end() {

@@ -18,6 +18,7 @@ type entry struct {
 	stamped bool   // versions are given here, not by the caller
 	foreign bool   // another writer's state won; nothing of ours is kept
 	acked   bool   // the broker has this version
+	known   bool   // the broker has acknowledged a version before: it holds none above ours
 	since   time.Time
 	seq     uint64 // of its record on the way to the disk
 
@@ -197,7 +198,7 @@ func (o *outbox) landed(e *entry, version uint64) {
 		o.solo = nil
 	}
 	e.losses, e.blames, e.until = 0, 0, time.Time{}
-	e.acked = e.acked || e.version == version
+	e.acked, e.known = e.acked || e.version == version, true
 	o.enqueue(e)
 }
 

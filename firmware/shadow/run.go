@@ -289,10 +289,12 @@ func (s *Shadow) sendOne(l link, number uint64) bool {
 	return true
 }
 
-// hold keeps topics with several writers back until it is known what the broker holds: an older version sent
-// now would overwrite a newer one of somebody else.
+// hold keeps back, until it is known what the broker holds, topics with several writers (an older version sent now
+// would overwrite a newer one of somebody else) and those that were never acknowledged (our memory may have been
+// lost; the broker's copy is then the only one that tells how the versions go on).
 func (s *Shadow) hold(e *entry) bool {
-	return shared(e.row) && !s.link.settled && e.good != s.link.number
+	unsure := shared(e.row) || e.stamped && !e.known
+	return unsure && !s.link.settled && e.good != s.link.number
 }
 
 // landed is called with the answer to one publish.

@@ -35,8 +35,7 @@ func TestReportReachesBroker(t *testing.T) {
 		if st := p.Status(); st.Connected || st.Queued != 1 || st.Err == nil {
 			t.Errorf("status before Run: %+v", st)
 		}
-		p.run()
-		synctest.Wait()
+		p.run().wait()
 		if s := b.want(t, health, 2); s.Version != 2 {
 			t.Errorf("version %d, want 2", s.Version)
 		}
@@ -56,11 +55,12 @@ func TestVersionsSurviveRestart(t *testing.T) {
 		for i := 1; i <= 5; i++ {
 			p := openPeer(t, b, options(dir)).run()
 			p.report(health, i)
+			p.wait()
 			p.end()
 		}
 		p := openPeer(t, b, options(dir)).run()
 		p.report(health, 6)
-		synctest.Wait()
+		p.wait()
 		if s := b.want(t, health, 6); s.Version != 6 {
 			t.Errorf("version %d, want 6", s.Version)
 		}
@@ -79,7 +79,7 @@ func TestOutboxSurvivesRestart(t *testing.T) {
 		p.end()
 		b.set(true)
 		p = openPeer(t, b, options(dir)).run()
-		synctest.Wait()
+		p.wait()
 		b.want(t, alarmX, 1)
 		b.want(t, health, 2)
 		p.end()
@@ -146,7 +146,7 @@ func TestForget(t *testing.T) {
 		b, dir := newBroker(), t.TempDir()
 		p := openPeer(t, b, options(dir)).run()
 		p.report(alarmX, 1)
-		synctest.Wait()
+		p.wait()
 		b.set(false)
 		if err := p.Forget(alarmX); err != nil {
 			t.Fatal(err)
@@ -154,7 +154,7 @@ func TestForget(t *testing.T) {
 		p.end()
 		b.set(true)
 		p = openPeer(t, b, options(dir)).run()
-		synctest.Wait()
+		p.wait()
 		if s, ok := b.holds(t, alarmX); ok {
 			t.Errorf("broker still holds %+v", s)
 		}
@@ -215,6 +215,7 @@ func TestAcknowledgedGiveWay(t *testing.T) {
 		o.MaxTopics = 100
 		b := newBroker()
 		p := openPeer(t, b, o).run()
+		p.wait()
 		for i := range 1000 {
 			p.report(topic.Alarm("r", fmt.Sprint(i)), i)
 			synctest.Wait()
@@ -245,7 +246,7 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("got %v, want ErrUnsaved", err)
 		}
 		p.report(health, 2)
-		synctest.Wait()
+		p.wait()
 		b.want(t, alarmX, 1) // it is sent nevertheless
 		b.want(t, health, 2)
 		if st := p.Status(); st.Disk == nil || !strings.Contains(st.String(), "no space") {
@@ -296,7 +297,7 @@ func TestBrokerThatLosesItsMemory(t *testing.T) {
 		for i := range 100 {
 			p.report(topic.Alarm("r", fmt.Sprint(i)), i)
 		}
-		synctest.Wait()
+		p.wait()
 		b.set(false)
 		b.mu.Lock()
 		b.retained = map[string][]byte{}
@@ -315,7 +316,7 @@ func TestBrokerThatGoesBack(t *testing.T) {
 		b := newBroker()
 		p := openPeer(t, b, options(t.TempDir())).run()
 		p.report(health, 1)
-		synctest.Wait()
+		p.wait()
 		b.mu.Lock()
 		old := b.retained[health]
 		b.mu.Unlock()
@@ -334,6 +335,7 @@ func TestOwnMemoryLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBroker()
 		p := openPeer(t, b, options(t.TempDir())).run()
+		p.wait()
 		for i := range 50 {
 			p.report(health, i)
 			synctest.Wait()
@@ -467,7 +469,7 @@ func TestSubscriptionRefused(t *testing.T) {
 		if err := p.Report(wish, state{N: 2}); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()
+		p.wait()
 		b.want(t, alarmX, 1)
 		b.want(t, wish, 2)
 		if st := p.Status(); !st.Connected || st.Err == nil {
@@ -544,7 +546,7 @@ func TestPresence(t *testing.T) {
 		b, o := newBroker(), options(t.TempDir())
 		o.Presence = presence{"v1", true}
 		p := openPeer(t, b, o).run()
-		synctest.Wait()
+		p.wait()
 		online := func(want bool) uint64 {
 			t.Helper()
 			b.mu.Lock()
@@ -572,6 +574,20 @@ func TestPresence(t *testing.T) {
 		if !(v1 < v2 && v2 < v3 && v3 <= v4 && v4 < v5) {
 			t.Errorf("versions %d %d %d %d %d do not grow", v1, v2, v3, v4, v5)
 		}
+		// Somebody wrote a higher version: it goes on above, and the will above that.
+		o.Dir = filepath.Join(o.Dir, "again")
+		p = openPeer(t, b, o).run()
+		time.Sleep(time.Minute)
+		b.other(topic.Online("u"), state{Version: online(true) + 5})
+		time.Sleep(time.Minute)
+		va := online(true)
+		b.set(false)
+		if vb := online(false); vb <= va {
+			t.Errorf("will %d after %d", vb, va)
+		}
+		b.set(true)
+		p.end()
+		v5 = online(false)
 		// The unit's memory is lost; its will must still be above what it says.
 		o.Dir = t.TempDir()
 		p = openPeer(t, b, o).run()
@@ -588,8 +604,11 @@ func TestPresence(t *testing.T) {
 func TestOneInFlightPerTopic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBroker()
-		b.mute = true
 		p := openPeer(t, b, options(t.TempDir())).run()
+		p.wait()
+		b.mu.Lock()
+		b.mute = true
+		b.mu.Unlock()
 		for i := range 100 {
 			p.report(health, i)
 			synctest.Wait()
@@ -597,8 +616,56 @@ func TestOneInFlightPerTopic(t *testing.T) {
 		if n := b.sent(health); n != 1 {
 			t.Errorf("%d versions in flight at once", n)
 		}
+		b.mu.Lock()
+		b.mute = false
+		owed := b.owed
+		b.mu.Unlock()
+		for _, done := range owed { // of version 1: the newest has still to be sent
+			done(nil)
+		}
+		synctest.Wait()
+		b.want(t, health, 99)
+		if n, st := b.sent(health), p.Status(); n != 2 || st.Queued != 0 {
+			t.Errorf("%d publishes, status %v", n, st)
+		}
 		p.end()
 	})
+}
+
+func TestSuspectsGoAlone(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	box := newOutbox(10)
+	for i := range 3 {
+		tp, err := topic.Parse(topic.Alarm("r", fmt.Sprint(i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := box.add(tp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		box.change(e, 1, []byte("{}"), now)
+		e.ready = true
+		box.enqueue(e)
+	}
+	hold := func(*entry) bool { return false }
+	for range 3 {
+		if box.next(now, 8, hold) == nil {
+			t.Fatal("three can be in flight at once")
+		}
+	}
+	box.lost(now, time.Second)
+	box.restart()
+	for range 3 {
+		e := box.next(now, 8, hold)
+		if e == nil || box.next(now, 8, hold) != nil {
+			t.Fatal("after a loss they must go one by one")
+		}
+		box.landed(e, 1)
+	}
+	if n, _, _ := box.waiting(); n != 0 {
+		t.Errorf("%d are waiting", n)
+	}
 }
 
 func TestOnlyOneProgramPerFolder(t *testing.T) {
