@@ -32,7 +32,8 @@ type Config struct {
 	Acoustic []string `json:"acoustic"` // detectors; none named: all
 	Emitters []string `json:"radio_detectors"`
 
-	WallShowsFindings bool `json:"wall_shows_findings"`
+	Timezone          string `json:"timezone"` // of the times on the pages
+	WallShowsFindings bool   `json:"wall_shows_findings"`
 }
 
 // Sound says where the sensor gets sound from.
@@ -50,7 +51,7 @@ type Radio struct {
 }
 
 func defaults() Config {
-	return Config{Listen: ":8443", Metrics: "127.0.0.1:9464", Sound: Sound{Source: "microphone", Rate: 48000}, Radio: Radio{Source: "none"}}
+	return Config{Listen: ":8443", Metrics: "127.0.0.1:9464", Timezone: "Europe/Berlin", Sound: Sound{Source: "microphone", Rate: 48000}, Radio: Radio{Source: "none"}}
 }
 
 // loadConfig reads and checks the file.
@@ -92,6 +93,9 @@ func (c *Config) check(path string) error {
 	}
 	if err := topic.CheckID(c.Unit); err != nil {
 		fail("unit: %w", err)
+	}
+	if _, err := time.LoadLocation(c.Timezone); err != nil {
+		fail("timezone: %w", err)
 	}
 	if err := topic.CheckID(c.Room); err != nil {
 		fail("room: %w", err)

@@ -26,6 +26,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	_ "time/tzdata" // images without a zone file
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -185,7 +186,11 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	if u.pages, err = listen(c); err != nil {
 		return nil, err
 	}
-	u.wall, err = wall.New(wall.Options{ChairToken: keys.Chair, ClerkToken: keys.Clerk, Log: log, Words: room.Words,
+	where, err := time.LoadLocation(c.Timezone)
+	if err != nil {
+		return nil, fmt.Errorf("config: timezone: %w", err)
+	}
+	u.wall, err = wall.New(wall.Options{Location: where, ChairToken: keys.Chair, ClerkToken: keys.Clerk, Log: log, Words: room.Words,
 		WallShowsFindings: c.WallShowsFindings, Do: func(ctx context.Context, order wall.Order) error { return u.room.Do(ctx, order) }})
 	if err != nil {
 		return nil, err

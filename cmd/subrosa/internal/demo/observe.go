@@ -75,6 +75,9 @@ func (o *observer) message(_ mqtt.Client, m mqtt.Message) {
 			return
 		}
 		out.Event, out.State = "session", string(o.report.State)
+		if o.report.State == session.Planned && o.report.From != nil {
+			out.Detail = o.report.From.Format(time.RFC3339)
+		}
 	default:
 		a, err := event.Data[alarm.Alarm](e)
 		if err != nil || m.Topic() != topic.Alarm(t.Room(), a.Finding.ID) {

@@ -1,6 +1,8 @@
 package demo
 
 import (
+	"time"
+
 	"subrosa/dsp/detect"
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/finding"
@@ -19,7 +21,11 @@ func describe(lang string, e Event) string {
 	case "unit":
 		return map[string]string{"online": pick("Raumgerät verbunden", "room unit connected"), "offline": pick("Raumgerät getrennt", "room unit gone")}[e.State]
 	case "session":
-		w := session.Look(session.Report{State: session.State(e.State)}, e.Time.Location()).Word
+		r := session.Report{State: session.State(e.State)}
+		if from, err := time.Parse(time.RFC3339, e.Detail); err == nil {
+			r.From = &from
+		}
+		w := session.Look(r, e.Time.Location()).Word
 		return pick("Sitzung: "+w.DE, "session: "+w.EN)
 	}
 	kind, err := detect.ParseKind(e.Kind)
