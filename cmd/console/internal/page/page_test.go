@@ -390,6 +390,9 @@ func TestActions(t *testing.T) {
 	if status, body := k.post("/rooms/ratssaal/session", start); status != http.StatusBadGateway || !strings.Contains(body, "nichts ausgelöst") {
 		t.Errorf("dead broker: %d", status)
 	}
+	if _, body := k.get("/trail"); !strings.Contains(body, "Geklärt: Haustechnik oder Beleuchtung") {
+		t.Error("the trail shows slugs instead of words")
+	}
 	rows, err := k.st.Trail(t.Context(), 0, 100)
 	if err != nil {
 		t.Fatal(err)

@@ -93,7 +93,7 @@ func TestNoGreen(t *testing.T) {
 }
 
 func TestTextsAreWhole(t *testing.T) {
-	for _, m := range []map[string]Text{texts, actions, checkNames, pointNames} {
+	for _, m := range []map[string]Text{texts, actions, details, checkNames, pointNames} {
 		for key, x := range m {
 			if x.DE == "" || x.EN == "" {
 				t.Errorf("text %q lacks a language", key)

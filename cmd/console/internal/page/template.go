@@ -9,6 +9,7 @@ import (
 
 	"subrosa/cmd/console/internal/access"
 	"subrosa/dsp/detect"
+	"subrosa/firmware/alarm"
 	"subrosa/firmware/finding"
 	"subrosa/firmware/session"
 	"subrosa/firmware/wall/sign"
@@ -71,6 +72,7 @@ func (h *Handler) funcs(lang string) template.FuncMap {
 		"band2":   func(lo, hi float64) string { return rangeText(lang, lo, hi) },
 		"pair":    func(a, b any) struct{ A, B any } { return struct{ A, B any }{a, b} },
 		"act":     func(s string) string { return word(lang, actions, s) },
+		"detail":  func(what, slug string) string { return detail(lang, what, slug) },
 		"check":   func(s string) string { return word(lang, checkNames, s) },
 		"point":   func(s string) string { return word(lang, pointNames, s) },
 		"reason":  func(r session.Reason) string { return in(lang, Text(r.Words())) },
@@ -102,6 +104,27 @@ func word(lang string, in2 map[string]Text, slug string) string {
 		return in(lang, t)
 	}
 	return strings.ReplaceAll(slug, "-", " ")
+}
+
+// detail gives the words for a detail of the audit trail.
+func detail(lang, what, slug string) string {
+	if t, ok := details[slug]; ok {
+		return in(lang, t)
+	}
+	switch {
+	case what == "alarm.answered":
+		verdict, reason, _ := strings.Cut(slug, "/")
+		for _, r := range alarm.Reasons(alarm.Verdict(verdict)) {
+			if r.Slug == reason {
+				return alarm.Verdict(verdict).Text(lang) + ": " + r.Text(lang)
+			}
+		}
+	case strings.HasPrefix(what, "session."):
+		return in(lang, Text(session.Reason(slug).Words()))
+	case access.Role(slug).Valid():
+		return roleText(lang, access.Role(slug))
+	}
+	return slug
 }
 
 // stateWord names a state without its room's particulars.

@@ -239,6 +239,13 @@ var actions = map[string]Text{
 	"broker.refused": {"Nachricht abgelehnt", "message refused"}, "retention": {"Einzelheiten gelöscht", "details deleted"},
 }
 
+// details are the slugs that it adds.
+var details = map[string]Text{
+	"credentials": {"Name, Passwort oder Code", "name, password or code"}, "replayed": {"Code schon benutzt", "code used already"},
+	"connect": {"Verbindung", "connection"}, "publish": {"fremdes Thema", "someone else's topic"}, "subscribe": {"fremdes Abonnement", "someone else's subscription"},
+	"will": {"fremder letzter Wille", "someone else's last will"},
+}
+
 // checkNames name the self-tests of a unit.
 var checkNames = map[string]Text{
 	"sensor-process": {"Sensorprozess", "Sensor process"}, "microphone": {"Mikrofon", "Microphone"}, "receiver": {"Funkempfänger", "Receiver"},
