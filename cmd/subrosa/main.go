@@ -32,6 +32,7 @@ const (
 
 // commands are the sub-commands, in the order of the help.
 var commands = []func() *cobra.Command{
+	newDemoCommand,
 	newReplayCommand,
 	newSiteCommand,
 	newVersionCommand,
@@ -127,6 +128,7 @@ func helpOnly(cmd *cobra.Command, args []string) error {
 		}
 		return exit{code: exitUsage}
 	}
+	cmd.SuggestionsMinimumDistance = 2
 	err := fmt.Errorf("%s has no command %q", cmd.CommandPath(), args[0])
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		err = fmt.Errorf("%w, did you mean %q?", err, near[0])

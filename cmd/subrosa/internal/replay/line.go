@@ -35,7 +35,7 @@ func writeLines(w io.Writer, fs []Finding, lang string, offsets bool) error {
 	for i, f := range fs {
 		rows[i] = columns(f, lang, offsets)
 	}
-	right := []bool{false, false, true, true, true, false, false, true, false}
+	right := []bool{false, false, true, true, false, false, true, false}
 	width := make([]int, len(right))
 	for _, r := range rows {
 		for k, c := range r {
@@ -74,7 +74,7 @@ func columns(f Finding, lang string, offsets bool) []string {
 	if offsets && f.Sense == detect.Radio && f.Hz > 0 {
 		hz = "+" + hz
 	}
-	return []string{f.File, f.Channel, number(f.StartS, 3, lang), "– " + number(f.EndS, 3, lang) + " s", hz, alarm, what,
+	return []string{f.File, f.Channel, number(f.StartS, 3, lang) + " – " + number(f.EndS, 3, lang) + " s", hz, alarm, what,
 		number(f.SNRDB, 1, lang) + " dB", f.Cause.Text(lang)}
 }
 

@@ -61,7 +61,7 @@ func (r *run) plot(path string, h *heard) error {
 				continue
 			}
 			label := finding.NameText(r.o.Lang, f.Kind, f.Name)
-			if label == "" {
+			if f.Name == "" || f.Name == "unknown" {
 				label = finding.KindText(r.o.Lang, f.Kind)
 			}
 			h.pictures[i].Marks = append(h.pictures[i].Marks, picture.Mark{

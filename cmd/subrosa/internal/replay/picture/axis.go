@@ -50,6 +50,12 @@ func number(x float64, digits int, lang string) string {
 	return s
 }
 
+// trimmed writes x with as many digits as it needs, at most 6.
+func trimmed(x float64, lang string) string {
+	s := number(x, 6, lang)
+	return strings.TrimRight(strings.TrimRight(s, "0"), ".,")
+}
+
 // hertzUnit returns the unit that suits frequencies up to hz.
 func hertzUnit(hz float64) (unit float64, name string) {
 	switch {

@@ -47,7 +47,7 @@ type Page struct {
 // Sizes in pixels.
 const (
 	pageWide  = 1280
-	left      = 104 // of the plot
+	left      = 128 // of the plot
 	right     = 142
 	titleHigh = 54
 	plotWide  = pageWide - left - right
@@ -122,10 +122,10 @@ func (p *Panel) draw(img *image.RGBA, plot image.Rectangle, lang string) {
 func (p *Panel) heading(lang string) string {
 	w := words[lang]
 	unit, name := hertzUnit(float64(p.Rate))
-	s := fmt.Sprintf("%s · %s %s %s", p.Name, w.rate, number(float64(p.Rate)/unit, 3, lang), name)
+	s := fmt.Sprintf("%s · %s %s %s", p.Name, w.rate, trimmed(float64(p.Rate)/unit, lang), name)
 	switch {
 	case p.Radio && p.Centre > 0:
-		s += fmt.Sprintf(" · %s %s MHz", w.centre, number(p.Centre/1e6, 3, lang))
+		s += fmt.Sprintf(" · %s %s MHz", w.centre, trimmed(p.Centre/1e6, lang))
 	case p.Radio:
 		s += " · " + w.unknown
 	}
