@@ -12,11 +12,12 @@ import (
 // blocks: how the stream is cut never changes the findings.
 func blocks[S detect.Sample](construct func() detect.Detector[S], x []S) error {
 	want := collect(construct(), 0, x, whole)
-	for name, c := range map[string]cut{
-		"1": every(1), "7": every(7), "480": every(480), "4096": every(4096), "random a": random(1), "random b": random(2),
-	} {
-		if err := equal(collect(construct(), 0, x, c), want); err != nil {
-			return fmt.Errorf("blocks of %s against all at once: %w", name, err)
+	for _, b := range []struct {
+		sizes string
+		cut   cut
+	}{{"1", every(1)}, {"7", every(7)}, {"480", every(480)}, {"4096", every(4096)}, {"random", random(1)}, {"random", random(2)}} {
+		if err := equal(collect(construct(), 0, x, b.cut), want); err != nil {
+			return fmt.Errorf("blocks of %s samples against all at once: %w", b.sizes, err)
 		}
 	}
 	return nil

@@ -158,19 +158,21 @@ func TestSampleRates(t *testing.T) {
 	}
 }
 
-// TestModems has transmissions without tones that stay: the table is the result, none is asserted but chirps'.
+// TestModems has transmissions whose tones do not stay. Only slow keying, whose symbols are long, is asserted; what
+// the detector makes of the others is measured.
 func TestModems(t *testing.T) {
 	const rate, noiseDB, n = 48000.0, -70.0, 6
 	for _, m := range []struct {
 		name   string
 		lo, hi float64
+		slow   bool
 		make   func(r *rand.Rand, db float64) []float32
 	}{
-		{"OFDM", 17500, 20500, func(r *rand.Rand, db float64) []float32 { return sound.OFDM(r, 1.5, rate, db, 17500, 20500) }},
-		{"GMSK 1 kBd", 18500, 19500, func(r *rand.Rand, db float64) []float32 { return sound.GMSK(r, 1.5, rate, db, 19000, 1000) }},
-		{"GMSK 100 Bd", 18950, 19050, func(r *rand.Rand, db float64) []float32 { return sound.GMSK(r, 1.5, rate, db, 19000, 100) }},
-		{"chirps 50 ms", 18000, 20000, func(r *rand.Rand, db float64) []float32 { return sound.Sweeps(r, 1.5, rate, db, 0.05, 18000, 20000) }},
-		{"chirps 200 ms", 18000, 20000, func(r *rand.Rand, db float64) []float32 { return sound.Sweeps(r, 1.5, rate, db, 0.2, 18000, 20000) }},
+		{"OFDM", 17500, 20500, false, func(r *rand.Rand, db float64) []float32 { return sound.OFDM(r, 1.5, rate, db, 17500, 20500) }},
+		{"GMSK 1 kBd", 18500, 19500, false, func(r *rand.Rand, db float64) []float32 { return sound.GMSK(r, 1.5, rate, db, 19000, 1000) }},
+		{"GMSK 100 Bd", 18950, 19050, true, func(r *rand.Rand, db float64) []float32 { return sound.GMSK(r, 1.5, rate, db, 19000, 100) }},
+		{"chirps 50 ms", 18000, 20000, false, func(r *rand.Rand, db float64) []float32 { return sound.Sweeps(r, 1.5, rate, db, 0.05, 18000, 20000) }},
+		{"chirps 200 ms", 18000, 20000, false, func(r *rand.Rand, db float64) []float32 { return sound.Sweeps(r, 1.5, rate, db, 0.2, 18000, 20000) }},
 	} {
 		for _, snr := range []float64{20, 10, 0} {
 			if ultrasonic.Length() == ultrasonic.Brief {
@@ -185,6 +187,9 @@ func TestModems(t *testing.T) {
 				found += min(1, len(beacons(listen(t, rate, y))))
 			}
 			t.Logf("%-14s %3.0f dB: found %d/%d", m.name, snr, found, n)
+			if m.slow && snr >= 10 && found < n-1 {
+				t.Errorf("%s at %.0f dB: found %d of %d, want %d", m.name, snr, found, n, n-1)
+			}
 		}
 	}
 }
