@@ -190,7 +190,7 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	if err != nil {
 		return nil, fmt.Errorf("config: timezone: %w", err)
 	}
-	u.wall, err = wall.New(wall.Options{Location: where, ChairToken: keys.Chair, ClerkToken: keys.Clerk, Log: log, Words: room.Words,
+	u.wall, err = wall.New(wall.Options{Location: where, ChairToken: keys.Chair, ClerkToken: keys.Clerk, Log: log, Words: room.Words(),
 		WallShowsFindings: c.WallShowsFindings, Do: func(ctx context.Context, order wall.Order) error { return u.room.Do(ctx, order) }})
 	if err != nil {
 		return nil, err

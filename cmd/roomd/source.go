@@ -15,7 +15,6 @@ import (
 	"subrosa/firmware/clock"
 	"subrosa/firmware/room"
 	"subrosa/firmware/sensor"
-	"subrosa/firmware/wall"
 )
 
 // sensorProcess chooses where the samples come from, and says in p what they cover.
@@ -36,7 +35,7 @@ func sensorProcess(ctx context.Context, c Config, clk clock.Clock, began time.Ti
 		p.Sound = soundStream(c.Sound.Feed.Rate)
 		log.Warn("sound comes from recordings, not from this room")
 	default:
-		p.Sound.Cannot = []wall.Text{{DE: "kein Mikrofon", EN: "no microphone"}}
+		p.Sound.Cannot = []string{"no-microphone"}
 	}
 	if c.Radio.Source == "feed" {
 		if radio, err = feed.Radio(c.Radio.Feed, clk, began); err != nil {
@@ -46,7 +45,7 @@ func sensorProcess(ctx context.Context, c Config, clk clock.Clock, began time.Ti
 		p.Radio = radioStream(c.Radio.Feed)
 		log.Warn("radio comes from recordings, not from this room")
 	} else {
-		p.Radio.Cannot = []wall.Text{{DE: "kein Funkempfänger", EN: "no receiver"}}
+		p.Radio.Cannot = []string{"no-receiver"}
 	}
 	return sensor.Command(c.Sensed, args, sound != nil, radio != nil, func(s, r *os.File) {
 		if s != nil {
@@ -78,14 +77,10 @@ func playRadio(ctx context.Context, p *feed.Player[complex64], f *os.File, pr fe
 }
 
 func soundStream(rate int) room.Stream {
-	s := room.Stream{Present: true, LoHz: 2500, HiHz: 0.49 * float64(rate)}
-	s.Cannot = append(s.Cannot, wall.Text{DE: fmt.Sprintf("Schall über %.0f kHz", s.HiHz/1000), EN: fmt.Sprintf("sound above %.0f kHz", s.HiHz/1000)},
-		wall.Text{DE: "Aufnahmegeräte, die nicht senden", EN: "recorders that do not transmit"})
-	return s
+	return room.Stream{Present: true, LoHz: 2500, HiHz: 0.49 * float64(rate), Cannot: []string{"above-range", "silent-recorders"}}
 }
 
 func radioStream(p feed.Programme) room.Stream {
 	half := float64(p.Rate) / 2
-	return room.Stream{Present: true, LoHz: p.Centre - half, HiHz: p.Centre + half, Cannot: []wall.Text{
-		{DE: "Funk außerhalb dieses Bereichs, auch Mobilfunk, WLAN und Bluetooth", EN: "radio outside this range, such as mobile phones, Wi-Fi and Bluetooth"}}}
+	return room.Stream{Present: true, LoHz: p.Centre - half, HiHz: p.Centre + half, Cannot: []string{"outside-span", "mobile-wlan-ble"}}
 }

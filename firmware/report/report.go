@@ -34,7 +34,7 @@ type Sense struct {
 	LoHz   float64  `json:"lo_hz"`
 	HiHz   float64  `json:"hi_hz"`
 	Share  int      `json:"share"`
-	Cannot []string `json:"cannot"`
+	Cannot []string `json:"cannot"` // slugs, see CannotText
 }
 
 // Levels is the data of unit/{unit}/levels: all of the room that leaves the sensor, coarse. A band that was not

@@ -145,10 +145,7 @@ func (r *Room) sendHealth() {
 func (r *Room) cover(s record.Status) {
 	c := report.Coverage{Senses: []report.Sense{}}
 	add := func(sense detect.Sense, st Stream, share record.Share) {
-		x := report.Sense{Sense: string(sense), LoHz: st.LoHz, HiHz: st.HiHz, Share: int(share), Cannot: []string{}}
-		for _, t := range st.Cannot {
-			x.Cannot = append(x.Cannot, t.EN)
-		}
+		x := report.Sense{Sense: string(sense), LoHz: st.LoHz, HiHz: st.HiHz, Share: int(share), Cannot: append([]string{}, st.Cannot...)}
 		c.Senses = append(c.Senses, x)
 	}
 	add(detect.Acoustic, r.p.Sound, s.Coverage[record.Ultrasonic])
@@ -171,13 +168,13 @@ func (r *Room) coverageLine(s detect.Sense) string {
 		return "self-test"
 	}
 	line := "looked at: " + span(st.LoHz, st.HiHz)
-	for i, t := range st.Cannot {
+	for i, slug := range st.Cannot {
 		if i == 0 {
 			line += "; cannot see: "
 		} else {
 			line += ", "
 		}
-		line += t.EN
+		line += report.CannotText(slug).EN
 	}
 	return line
 }
@@ -203,7 +200,10 @@ func (r *Room) tell() {
 	slices.Reverse(v.Alarms)
 	fresh := !r.statusAt.IsZero() && now.Sub(r.statusAt) < silentAfter
 	add := func(name wall.Text, st Stream, share record.Share) {
-		c := wall.Coverage{Sense: name, Cannot: st.Cannot}
+		c := wall.Coverage{Sense: name}
+		for _, slug := range st.Cannot {
+			c.Cannot = append(c.Cannot, wall.Text(report.CannotText(slug)))
+		}
 		if st.Present && fresh {
 			c.Share, c.Sees = int(share), wall.Text{DE: spanDE(st.LoHz, st.HiHz), EN: span(st.LoHz, st.HiHz)}
 		}
@@ -211,7 +211,6 @@ func (r *Room) tell() {
 	}
 	add(wall.Text{DE: "Schall", EN: "Sound"}, r.p.Sound, r.status.Coverage[record.Ultrasonic])
 	add(wall.Text{DE: "Funk", EN: "Radio"}, r.p.Radio, r.status.Coverage[record.Radio])
-	v.Coverage = append(v.Coverage, wall.Coverage{Sense: wall.Text{DE: "WLAN und Bluetooth", EN: "Wi-Fi and Bluetooth"},
-		Cannot: []wall.Text{{DE: "in dieser Version nicht gemessen", EN: "not measured in this version"}}})
+	add(wall.Text{DE: "WLAN und Bluetooth", EN: "Wi-Fi and Bluetooth"}, Stream{Cannot: []string{"not-in-version"}}, record.None)
 	r.p.Wall.Update(v)
 }

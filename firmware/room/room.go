@@ -57,7 +57,7 @@ type Parts struct {
 type Stream struct {
 	Present    bool
 	LoHz, HiHz float64
-	Cannot     []wall.Text // what it cannot see
+	Cannot     []string // what it cannot see: slugs of report.CannotText
 }
 
 // Folder keeps small states, each in a file of its own.

@@ -1,0 +1,53 @@
+package report
+
+// Text is a word or clause in the two languages of the pages.
+type Text struct{ DE, EN string }
+
+// In returns the text in lang, "en" or anything else for German.
+func (t Text) In(lang string) string {
+	if lang == "en" {
+		return t.EN
+	}
+	return t.DE
+}
+
+// points are the names of what the handover proves.
+var points = map[string]Text{
+	"sensor-alive":   {"Sensor misst", "Sensor is measuring"},
+	"journal-writes": {"Nachweis wird geschrieben", "Record is being written"},
+	"sound-covered":  {"Schall geprüft", "Sound examined"},
+	"radio-covered":  {"Funk geprüft", "Radio examined"},
+}
+
+// cannot are the things that a sense does not see.
+var cannot = map[string]Text{
+	"above-range":      {"Schall oberhalb des Messbereichs", "sound above the range measured"},
+	"silent-recorders": {"Aufnahmegeräte, die nicht senden", "recorders that do not transmit"},
+	"outside-span":     {"Funk außerhalb des Messbereichs", "radio outside the range measured"},
+	"mobile-wlan-ble":  {"Mobilfunk, WLAN und Bluetooth", "mobile phones, Wi-Fi and Bluetooth"},
+	"no-microphone":    {"kein Mikrofon", "no microphone"},
+	"no-receiver":      {"kein Funkempfänger", "no receiver"},
+	"not-in-version":   {"in dieser Version nicht gemessen", "not measured in this version"},
+}
+
+// PointText names a point of the handover by its slug; an unknown slug stands for itself.
+func PointText(slug string) Text { return lookUp(points, slug) }
+
+// CannotText says what a sense cannot see, by its slug.
+func CannotText(slug string) Text { return lookUp(cannot, slug) }
+
+func lookUp(m map[string]Text, slug string) Text {
+	if t, ok := m[slug]; ok {
+		return t
+	}
+	return Text{slug, slug}
+}
+
+// Points returns the names of all points by slug.
+func Points() map[string]Text {
+	out := make(map[string]Text, len(points))
+	for k, v := range points {
+		out[k] = v
+	}
+	return out
+}
