@@ -114,18 +114,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 
 // serve runs until ctx ends, then lets open pages finish.
 func serve(ctx context.Context, cancel context.CancelFunc, fl *fleet.Fleet, st *store.Store, c config, srv *http.Server, ln net.Listener, log *slog.Logger) error {
+	secure := srv.TLSConfig != nil
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = fl.Run(ctx) })
 	wg.Go(func() { retain(ctx, st, c, log) })
 	failed := make(chan error, 1)
 	wg.Go(func() {
-		if srv.TLSConfig != nil {
+		if secure {
 			failed <- srv.ServeTLS(ln, "", "")
 		} else {
 			failed <- srv.Serve(ln)
 		}
 	})
-	log.Info("console runs", "listen", ln.Addr().String(), "tls", srv.TLSConfig != nil)
+	log.Info("console runs", "listen", ln.Addr().String(), "tls", secure)
 	var err error
 	select {
 	case <-ctx.Done():

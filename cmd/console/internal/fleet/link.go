@@ -39,7 +39,6 @@ type Link struct {
 	client paho.Client
 	ctx    context.Context
 	up     atomic.Bool
-	ever   atomic.Bool
 	log    *slog.Logger
 }
 
@@ -64,14 +63,13 @@ func Connect(ctx context.Context, f *Fleet, o LinkOptions) *Link {
 			o.Log.Warn("connection to the broker lost", "err", err)
 		}
 	})
-	failing := false // the attempts are one after another
+	var failing atomic.Bool // one line for a row of failed attempts
 	po.SetConnectionNotificationHandler(func(_ paho.Client, n paho.ConnectionNotification) {
-		if bad, ok := n.(paho.ConnectionNotificationFailed); ok && !failing && ctx.Err() == nil {
-			failing = true
+		if bad, ok := n.(paho.ConnectionNotificationFailed); ok && ctx.Err() == nil && !failing.Swap(true) {
 			o.Log.Warn("cannot connect to the broker; trying again", "err", bad.Reason)
 		}
 		if _, ok := n.(paho.ConnectionNotificationConnected); ok {
-			failing = false
+			failing.Store(false)
 		}
 	})
 	l.client = paho.NewClient(po)
@@ -91,7 +89,6 @@ func (l *Link) connected(c paho.Client) {
 			return
 		}
 		l.up.Store(true)
-		l.ever.Store(true)
 		l.log.Info("connected to the broker")
 	}()
 }

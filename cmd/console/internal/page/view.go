@@ -68,6 +68,9 @@ func draw(r *session.Report, a session.Appearance, size int) template.HTML {
 	return sign.SVG(s.name, o)
 }
 
+// maxPast is how many alarms that are over or answered a page shows; all are in /api/rooms/{room}.
+const maxPast = 50
+
 // newShow prepares a room for lang.
 func (h *Handler) newShow(lang string, r fleet.Room) show {
 	s := show{ID: r.ID, Name: h.roomName(r.ID), Report: r.Session, Units: r.Units, Word: in(lang, texts["nosession"]), Link: "nounit"}
@@ -82,7 +85,7 @@ func (h *Handler) newShow(lang string, r fleet.Room) show {
 		a := &r.Alarms[i]
 		if a.Ack == nil && a.State != alarm.Cleared {
 			s.Open = append(s.Open, a)
-		} else {
+		} else if len(s.Past) < maxPast {
 			s.Past = append(s.Past, a)
 		}
 	}
