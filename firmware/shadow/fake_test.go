@@ -28,6 +28,7 @@ type broker struct {
 	owed     []func(error)       // acknowledgements not given
 	refuse   string              // hangs up on this topic
 	deny     bool                // refuses subscriptions
+	slow     time.Duration       // before it answers subscriptions
 	drop     func(p string) bool // acknowledges, but does not keep
 }
 
@@ -108,6 +109,7 @@ func (b *broker) put(name string, qos byte, retained bool, payload []byte) {
 }
 
 func (l *fakeLink) subscribe(filters map[string]byte) error {
+	time.Sleep(l.b.slow) // fake time
 	l.b.mu.Lock()
 	defer l.b.mu.Unlock()
 	if l.b.deny {
@@ -151,6 +153,13 @@ func (l *fakeLink) close(graceful bool) {
 		l.dead, l.why = true, errClosed
 		close(l.gone)
 	}
+}
+
+// dialled returns how often somebody connected, or tried to.
+func (b *broker) dialled() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.dials
 }
 
 // set makes the broker reachable or not; going down cuts every connection.
