@@ -13,6 +13,7 @@ import (
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/event"
 	"subrosa/firmware/finding"
+	"subrosa/firmware/report"
 	"subrosa/firmware/session"
 	"subrosa/firmware/topic"
 )
@@ -90,32 +91,32 @@ func (u *mockUnit) report(at time.Time, r session.Report) {
 
 func (u *mockUnit) presence(at time.Time, sealed bool) {
 	u.send(at, topic.Online(u.id), fleet.Online{Version: 1, Online: true, Software: "0.1.0", Sealed: sealed})
-	u.send(at, topic.Health(u.id), fleet.Health{Version: 1, OK: true, BitsLastHour: 4212, Restarts: 1, Checks: []fleet.Check{
+	u.send(at, topic.Health(u.id), report.Health{Version: 1, OK: true, BitsLastHour: 4212, Restarts: 1, Checks: []report.Check{
 		{Name: "microphone", OK: true, Since: at}, {Name: "receiver", OK: true, Since: at}, {Name: "journal", OK: true, Since: at}, {Name: "clock", OK: sealed, Since: at},
 	}})
-	u.send(at, topic.Coverage(u.id), fleet.Coverage{Version: 1, Senses: []fleet.Sense{
-		{Sense: "acoustic", LoHz: 2500, HiHz: 24000, Share: 3, Cannot: []string{"see above 24.0 kHz"}},
+	u.send(at, topic.Coverage(u.id), report.Coverage{Version: 1, Senses: []report.Sense{
+		{Sense: "acoustic", LoHz: 2500, HiHz: 24000, Share: 3, Cannot: []string{"above-range"}},
 		{Sense: "radio", LoHz: 24e6, HiHz: 1766e6, Share: 2}, {Sense: "ble", Share: 0}, {Sense: "wifi", Share: 0},
 	}})
 	learned := at.Add(-30 * 24 * time.Hour)
-	u.send(at, topic.BaselineReported(u.id), fleet.Baseline{Version: 1, State: "ready", Progress: 1, Learned: &learned, Emitters: 37})
+	u.send(at, topic.BaselineReported(u.id), report.Baseline{Version: 1, State: "ready", Progress: 1, Learned: &learned, Emitters: 37})
 }
 
 var bandNames = []string{"ism433", "ism868", "gsm900-ul", "lte20-ul", "fm", "dab", "tetra", "hall-mic"}
 
 // levels are a smooth made-up pattern of second i.
 func (u *mockUnit) levels(at time.Time, i int) {
-	l := fleet.Levels{}
+	l := report.Levels{}
 	for k := range 10 {
 		hz := 2500 * math.Pow(2, float64(k)/3)
-		l.Thirds = append(l.Thirds, fleet.Third{Hz: math.Round(hz), DB: -62 - 3*float64(k) + 6*math.Sin(float64(i)/30+float64(k))})
+		l.Thirds = append(l.Thirds, report.Third{Hz: math.Round(hz), DB: -62 - 3*float64(k) + 6*math.Sin(float64(i)/30+float64(k))})
 	}
 	for k, n := range bandNames {
 		db := -84 + 9*math.Sin(float64(i)/(20+7*float64(k))+float64(k))
 		if (i+13*k)%97 < 4 {
 			db += 30
 		}
-		l.Bands = append(l.Bands, fleet.Band{Name: n, DB: db})
+		l.Bands = append(l.Bands, report.Band{Name: n, DB: db})
 	}
 	u.send(at, topic.Levels(u.id), l)
 }

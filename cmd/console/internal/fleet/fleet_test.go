@@ -18,6 +18,7 @@ import (
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/event"
 	"subrosa/firmware/finding"
+	"subrosa/firmware/report"
 	"subrosa/firmware/session"
 	"subrosa/firmware/topic"
 )
@@ -155,14 +156,14 @@ func TestUnitsGoSilent(t *testing.T) {
 		t.Error("nobody was told")
 	}
 	// Retained messages say nothing about life.
-	b := message(t, topic.Health("u-1"), t0, Health{Version: 2, OK: true})
+	b := message(t, topic.Health("u-1"), t0, report.Health{Version: 2, OK: true})
 	if err := f.Handle(t.Context(), t0.Add(Silent+2*time.Second), topic.Health("u-1"), b, true); err != nil {
 		t.Fatal(err)
 	}
 	if f.Tick(t.Context(), t0.Add(Silent+2*time.Second)); !silent() {
 		t.Error("a retained message counted as a sign of life")
 	}
-	f.must(t, t0.Add(Silent+3*time.Second), topic.Health("u-1"), Health{Version: 3, OK: true})
+	f.must(t, t0.Add(Silent+3*time.Second), topic.Health("u-1"), report.Health{Version: 3, OK: true})
 	if f.Tick(t.Context(), t0.Add(Silent+3*time.Second)); silent() {
 		t.Error("still silent after a message")
 	}
@@ -187,16 +188,16 @@ func TestMalformedIsCountedAndIgnored(t *testing.T) {
 		"no JSON":           {topic.Health("u-1"), []byte("x")},
 		"foreign topic":     {"subrosa/v1/room/r/nothing", []byte("{}")},
 		"foreign root":      {"other/v1/x", []byte("{}")},
-		"wrong type":        {topic.Health("u-1"), message(t, topic.Coverage("u-1"), t0, Coverage{})},
+		"wrong type":        {topic.Health("u-1"), message(t, topic.Coverage("u-1"), t0, report.Coverage{})},
 		"too large":         {topic.Health("u-1"), []byte(strings.Repeat(" ", event.MaxSize+1))},
 		"unknown state":     {topic.SessionReported("r"), message(t, topic.SessionReported("r"), t0, session.Report{Version: 9, State: "party"})},
 		"alarm's room":      {alarmTopic(other), message(t, alarmTopic(other), t0, other)},
 		"alarm's id":        {topic.Alarm("r", "x"), message(t, topic.Alarm("r", "x"), t0, good)},
 		"alarm's version":   {alarmTopic(zero), message(t, alarmTopic(zero), t0, zero)},
-		"too many bands":    {topic.Levels("u-1"), message(t, topic.Levels("u-1"), t0, Levels{Bands: make([]Band, 9)})},
-		"absurd level":      {topic.Levels("u-1"), message(t, topic.Levels("u-1"), t0, Levels{Bands: []Band{{"fm", 1e9}}})},
-		"share":             {topic.Coverage("u-1"), message(t, topic.Coverage("u-1"), t0, Coverage{Senses: []Sense{{Sense: "radio", Share: 4}}})},
-		"baseline progress": {topic.BaselineReported("u-1"), message(t, topic.BaselineReported("u-1"), t0, Baseline{State: "learning", Progress: 2})},
+		"too many bands":    {topic.Levels("u-1"), message(t, topic.Levels("u-1"), t0, report.Levels{Bands: make([]report.Band, 9)})},
+		"absurd level":      {topic.Levels("u-1"), message(t, topic.Levels("u-1"), t0, report.Levels{Bands: []report.Band{{Name: "fm", DB: 1e9}}})},
+		"share":             {topic.Coverage("u-1"), message(t, topic.Coverage("u-1"), t0, report.Coverage{Senses: []report.Sense{{Sense: "radio", Share: 4}}})},
+		"baseline progress": {topic.BaselineReported("u-1"), message(t, topic.BaselineReported("u-1"), t0, report.Baseline{State: "learning", Progress: 2})},
 	}
 	n := int64(0)
 	for name, tt := range tests {
@@ -239,8 +240,8 @@ func (h *countingHandler) WithGroup(string) slog.Handler             { return h 
 func TestHistory(t *testing.T) {
 	var h History
 	at := func(i int) time.Time { return t0.Add(time.Duration(i) * RowEvery) }
-	row := func(db float64) Levels {
-		return Levels{Thirds: []Third{{2500, db}, {3150, db - 10}}, Bands: []Band{{"fm", db}}}
+	row := func(db float64) report.Levels {
+		return report.Levels{Thirds: []report.Third{{Hz: 2500, DB: db}, {Hz: 3150, DB: db - 10}}, Bands: []report.Band{{Name: "fm", DB: db}}}
 	}
 	for i := range HistoryRows + 100 {
 		h.add(at(i), row(float64(-100+i%50)))
@@ -268,11 +269,17 @@ func TestHistory(t *testing.T) {
 	if !math.IsNaN(float64(h.last().Bands[1])) {
 		t.Error("a band that was not told has a level")
 	}
-	h.add(at(HistoryRows+200), Levels{Bands: []Band{{"dab", -50}}})
-	if len(h.rows) != 1 {
-		t.Errorf("other bands: %d rows, want a new history", len(h.rows))
+	h.add(at(HistoryRows+200), report.Levels{Bands: []report.Band{{Name: "dab", DB: -50}}})
+	if len(h.rows) != HistoryRows || len(h.names) != 2 || h.last().Bands[1] != -50 || !math.IsNaN(float64(h.last().Bands[0])) {
+		t.Errorf("a new band beside one left out: %d rows, bands %v, %v", len(h.rows), h.names, h.last().Bands)
 	}
-	h.add(t0, Levels{Bands: []Band{{"dab", -50}}})
+	for i := range maxBands {
+		h.add(at(HistoryRows+201+i), report.Levels{Bands: []report.Band{{Name: fmt.Sprint("b", i), DB: -50}}})
+	}
+	if len(h.rows) >= HistoryRows || len(h.names) > maxBands {
+		t.Errorf("more bands than fit: %d rows, bands %v", len(h.rows), h.names)
+	}
+	h.add(t0, report.Levels{Bands: []report.Band{{Name: "dab", DB: -50}}})
 	if len(h.rows) != 1 {
 		t.Errorf("a clock set back: %d rows, want a new history", len(h.rows))
 	}
@@ -371,9 +378,9 @@ func FuzzHandle(f *testing.F) {
 		topic.SessionReported("r"), topic.SessionDesired("r"), topic.Ack("r", "x"), alarmTopic(someAlarm(1, 1, alarm.Raised)), topic.Approvals(),
 	}
 	f.Add(uint8(0), message(f, names[0], t0, Online{Online: true}))
-	f.Add(uint8(1), message(f, names[1], t0, Health{Checks: []Check{{Name: "clock"}}}))
-	f.Add(uint8(2), message(f, names[2], t0, Coverage{Senses: []Sense{{Sense: "radio", HiHz: 1, Share: 1}}}))
-	f.Add(uint8(3), message(f, names[3], t0, Levels{Thirds: []Third{{2500, -3}}, Bands: []Band{{"fm", -90}}}))
+	f.Add(uint8(1), message(f, names[1], t0, report.Health{Checks: []report.Check{{Name: "clock"}}}))
+	f.Add(uint8(2), message(f, names[2], t0, report.Coverage{Senses: []report.Sense{{Sense: "radio", HiHz: 1, Share: 1}}}))
+	f.Add(uint8(3), message(f, names[3], t0, report.Levels{Thirds: []report.Third{{Hz: 2500, DB: -3}}, Bands: []report.Band{{Name: "fm", DB: -90}}}))
 	f.Add(uint8(6), message(f, names[6], t0, session.Report{State: session.Closed}))
 	f.Add(uint8(9), message(f, names[9], t0, someAlarm(1, 1, alarm.Raised)))
 	fl, _ := newFleet(f)
@@ -422,12 +429,12 @@ func TestHandleMangled(t *testing.T) {
 
 func BenchmarkHandleLevels(b *testing.B) {
 	f, _ := newFleet(b)
-	l := Levels{}
+	l := report.Levels{}
 	for i := range 10 {
-		l.Thirds = append(l.Thirds, Third{2500 + float64(i), -60})
+		l.Thirds = append(l.Thirds, report.Third{Hz: 2500 + float64(i), DB: -60})
 	}
 	for i := range 8 {
-		l.Bands = append(l.Bands, Band{fmt.Sprint("b", i), -90})
+		l.Bands = append(l.Bands, report.Band{Name: fmt.Sprint("b", i), DB: -90})
 	}
 	msg := message(b, topic.Levels("u-1"), t0, l)
 	for b.Loop() {

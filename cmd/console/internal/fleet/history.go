@@ -1,9 +1,12 @@
 package fleet
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
+
+	"subrosa/firmware/report"
 )
 
 // RowEvery is the sensor's rhythm: it lets out one row of levels in this time, no more.
@@ -28,29 +31,17 @@ type History struct {
 }
 
 // add takes l, told at time at. What comes within half a row of the one before is merged into it, the higher
-// level wins; other third-octaves or bands than before begin a new history, as does a clock that was set back.
-func (h *History) add(at time.Time, l Levels) {
-	var hz []float64
-	var names []string
-	r := Row{At: at}
-	for i := range r.Thirds {
-		r.Thirds[i] = float32(math.NaN())
+// level wins. Third-octaves and bands keep their columns, also while they are left out; more of them than fit, or
+// a clock that was set back, begin a new history.
+func (h *History) add(at time.Time, l report.Levels) {
+	if len(h.rows) > 0 && at.Before(h.last().At.Add(-RowEvery)) {
+		*h = History{}
 	}
-	for i := range r.Bands {
-		r.Bands[i] = float32(math.NaN())
+	r, ok := h.row(at, l)
+	if !ok {
+		*h = History{}
+		r, _ = h.row(at, l)
 	}
-	for i, t := range l.Thirds {
-		hz = append(hz, t.Hz)
-		r.Thirds[i] = float32(t.DB)
-	}
-	for i, b := range l.Bands {
-		names = append(names, b.Name)
-		r.Bands[i] = float32(b.DB)
-	}
-	if len(h.rows) > 0 && (at.Before(h.last().At.Add(-RowEvery)) || !slices.Equal(hz, h.hz) || !slices.Equal(names, h.names)) {
-		h.rows, h.next = h.rows[:0], 0
-	}
-	h.hz, h.names = hz, names
 	if len(h.rows) > 0 && at.Sub(h.last().At) < RowEvery/2 {
 		h.merge(r)
 		return
@@ -64,16 +55,60 @@ func (h *History) add(at time.Time, l Levels) {
 	h.next = (h.next + 1) % HistoryRows
 }
 
+// row puts l into columns. It reports false if they do not fit.
+func (h *History) row(at time.Time, l report.Levels) (r Row, ok bool) {
+	r.At = at
+	for i := range r.Thirds {
+		r.Thirds[i] = float32(math.NaN())
+	}
+	for i := range r.Bands {
+		r.Bands[i] = float32(math.NaN())
+	}
+	for _, t := range l.Thirds {
+		i := column(&h.hz, t.Hz)
+		if i >= maxThirds {
+			return r, false
+		}
+		r.Thirds[i] = float32(t.DB)
+	}
+	for _, b := range l.Bands {
+		i := column(&h.names, b.Name)
+		if i >= maxBands {
+			return r, false
+		}
+		r.Bands[i] = float32(b.DB)
+	}
+	return r, true
+}
+
+// column returns the place of x in list, adding it if it is new.
+func column[T comparable](list *[]T, x T) int {
+	i := slices.Index(*list, x)
+	if i < 0 {
+		i = len(*list)
+		*list = append(*list, x)
+	}
+	return i
+}
+
 func (h *History) last() *Row { return &h.rows[(h.next+len(h.rows)-1)%len(h.rows)] }
 
 func (h *History) merge(r Row) {
 	last := h.last()
 	for i, v := range r.Thirds {
-		last.Thirds[i] = max(last.Thirds[i], v)
+		last.Thirds[i] = higher(last.Thirds[i], v)
 	}
 	for i, v := range r.Bands {
-		last.Bands[i] = max(last.Bands[i], v)
+		last.Bands[i] = higher(last.Bands[i], v)
 	}
+}
+
+// higher returns the higher of two levels, either of which may not have been told.
+func higher(a, b float32) float32 {
+	if a > b || b != b {
+		return a
+	}
+	return b
 }
 
 // since returns copies of the rows not older than from, oldest first.
@@ -114,11 +149,13 @@ func (h *History) track(span time.Duration) Track {
 	for i, hz := range h.hz {
 		l := Levelling{Hz: hz, Now: float64(day[len(day)-1].Thirds[i]), Min: math.Inf(1), Max: math.Inf(-1)}
 		for _, r := range day {
-			v := float64(r.Thirds[i])
-			l.Min, l.Max = min(l.Min, v), max(l.Max, v)
+			if v := float64(r.Thirds[i]); !math.IsNaN(v) {
+				l.Min, l.Max = min(l.Min, v), max(l.Max, v)
+			}
 		}
 		t.Thirds = append(t.Thirds, l)
 	}
+	slices.SortFunc(t.Thirds, func(a, b Levelling) int { return cmp.Compare(a.Hz, b.Hz) })
 	t.Rows = h.since(newest.Add(-span))
 	return t
 }

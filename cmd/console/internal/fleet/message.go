@@ -6,15 +6,15 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"time"
 
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/event"
+	"subrosa/firmware/report"
 	"subrosa/firmware/session"
 )
 
-// Data of the units' topics, see docs/architecture.md. Fields that are not known here are passed over, so that a
-// newer unit can still be read.
+// Data of the units' topics beside those of package report. Fields that are not known here are passed over, so
+// that a newer unit can still be read.
 
 // Online is the data of unit/{unit}/online.
 type Online struct {
@@ -22,66 +22,6 @@ type Online struct {
 	Online   bool   `json:"online"`
 	Software string `json:"software"`
 	Sealed   bool   `json:"sealed"`
-}
-
-// Health is the data of unit/{unit}/health.
-type Health struct {
-	Version      uint64  `json:"version"`
-	OK           bool    `json:"ok"`
-	Checks       []Check `json:"checks"`
-	BitsLastHour float64 `json:"bits_last_hour"`
-	Restarts     int     `json:"restarts"`
-}
-
-// Check is one self-test.
-type Check struct {
-	Name  string    `json:"name"`
-	OK    bool      `json:"ok"`
-	Since time.Time `json:"since"`
-	Note  string    `json:"note,omitempty"`
-}
-
-// Coverage is the data of unit/{unit}/coverage.
-type Coverage struct {
-	Version uint64  `json:"version"`
-	Senses  []Sense `json:"senses"`
-}
-
-// Sense is what one sense sees. Share: 0 none, 1 under half, 2 most, 3 all of it.
-type Sense struct {
-	Sense  string   `json:"sense"`
-	LoHz   float64  `json:"lo_hz"`
-	HiHz   float64  `json:"hi_hz"`
-	Share  int      `json:"share"`
-	Cannot []string `json:"cannot"`
-}
-
-// Levels is the data of unit/{unit}/levels: what leaves the sealed sensor, coarse.
-type Levels struct {
-	Thirds []Third `json:"third_octaves"`
-	Bands  []Band  `json:"bands"`
-	Open   int     `json:"open"` // findings that last
-}
-
-// Third is the level of one third-octave.
-type Third struct {
-	Hz float64 `json:"hz"`
-	DB float64 `json:"db"`
-}
-
-// Band is the highest level in one part of the radio spectrum.
-type Band struct {
-	Name string  `json:"name"`
-	DB   float64 `json:"db"`
-}
-
-// Baseline is the data of unit/{unit}/baseline/reported.
-type Baseline struct {
-	Version  uint64     `json:"version"`
-	State    string     `json:"state"`    // none, learning, ready
-	Progress float64    `json:"progress"` // 0…1
-	Learned  *time.Time `json:"learned"`
-	Emitters int        `json:"emitters"`
 }
 
 // learn is the data of unit/{unit}/baseline/desired.
@@ -125,14 +65,14 @@ func short(texts ...string) bool {
 
 func level(db float64) bool { return db >= -400 && db <= 400 && !math.IsNaN(db) }
 
-func (o Online) check() error {
+func checkOnline(o Online) error {
 	if !short(o.Software) {
 		return errTooMuch
 	}
 	return nil
 }
 
-func (h Health) check() error {
+func checkHealth(h report.Health) error {
 	if len(h.Checks) > maxList || h.BitsLastHour < 0 || h.BitsLastHour > 1e9 || h.Restarts < 0 {
 		return errTooMuch
 	}
@@ -144,7 +84,7 @@ func (h Health) check() error {
 	return nil
 }
 
-func (c Coverage) check() error {
+func checkCoverage(c report.Coverage) error {
 	if len(c.Senses) > maxList {
 		return errTooMuch
 	}
@@ -159,7 +99,7 @@ func (c Coverage) check() error {
 	return nil
 }
 
-func (l Levels) check() error {
+func checkLevels(l report.Levels) error {
 	if len(l.Thirds) > maxThirds || len(l.Bands) > maxBands || l.Open < 0 {
 		return errTooMuch
 	}
@@ -176,7 +116,7 @@ func (l Levels) check() error {
 	return nil
 }
 
-func (b Baseline) check() error {
+func checkBaseline(b report.Baseline) error {
 	if b.State != "none" && b.State != "learning" && b.State != "ready" {
 		return fmt.Errorf("baseline state %.20q is not one", b.State)
 	}

@@ -218,17 +218,17 @@ func (f *Fleet) heard(now time.Time, id, roomID string, retained bool) error {
 func (u *unit) apply(t topic.Topic, e event.Event) (err error) {
 	switch t.Row.Pattern {
 	case "unit/{unit}/online":
-		o, err := checked(e, Online.check)
+		o, err := checked(e, checkOnline)
 		if err != nil {
 			return err
 		}
 		u.Online, u.Software, u.Sealed = o.Online, o.Software, o.Sealed
 	case "unit/{unit}/health":
-		u.Health, err = pointer(checked(e, Health.check))
+		u.Health, err = pointer(checked(e, checkHealth))
 	case "unit/{unit}/coverage":
-		u.Coverage, err = pointer(checked(e, Coverage.check))
+		u.Coverage, err = pointer(checked(e, checkCoverage))
 	case "unit/{unit}/baseline/reported":
-		u.Baseline, err = pointer(checked(e, Baseline.check))
+		u.Baseline, err = pointer(checked(e, checkBaseline))
 	case "unit/{unit}/baseline/desired":
 		s, err := e.Stamp()
 		if err == nil && s.Newer(u.learn) {
@@ -236,7 +236,7 @@ func (u *unit) apply(t topic.Topic, e event.Event) (err error) {
 		}
 		return err
 	case "unit/{unit}/levels":
-		l, err := checked(e, Levels.check)
+		l, err := checked(e, checkLevels)
 		if err != nil {
 			return err
 		}

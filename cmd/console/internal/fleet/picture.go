@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"subrosa/firmware/alarm"
+	"subrosa/firmware/report"
 	"subrosa/firmware/session"
 )
 
@@ -33,11 +34,11 @@ type Unit struct {
 	Heard    time.Time // on the console's clock; zero: not since it started
 	Software string
 	Sealed   bool
-	Health   *Health
-	Coverage *Coverage
-	Levels   *Levels
+	Health   *report.Health
+	Coverage *report.Coverage
+	Levels   *report.Levels
 	LevelsAt time.Time // on the unit's clock
-	Baseline *Baseline
+	Baseline *report.Baseline
 }
 
 // Reachable reports whether the unit is connected and speaks.

@@ -10,6 +10,7 @@ import (
 	"subrosa/cmd/console/internal/access"
 	"subrosa/cmd/console/internal/fleet"
 	"subrosa/firmware/alarm"
+	"subrosa/firmware/report"
 	"subrosa/firmware/session"
 )
 
@@ -25,16 +26,16 @@ type RoomJSON struct {
 
 // UnitJSON is a unit as /api/rooms gives it.
 type UnitJSON struct {
-	ID       string          `json:"id"`
-	Online   bool            `json:"online"`
-	Silent   bool            `json:"silent"`
-	Heard    *time.Time      `json:"heard"` // on the console's clock; null: not since it started
-	Software string          `json:"software"`
-	Sealed   bool            `json:"sealed"`
-	Health   *fleet.Health   `json:"health"`
-	Coverage *fleet.Coverage `json:"coverage"`
-	Levels   *fleet.Levels   `json:"levels,omitempty"`
-	Baseline *fleet.Baseline `json:"baseline"`
+	ID       string           `json:"id"`
+	Online   bool             `json:"online"`
+	Silent   bool             `json:"silent"`
+	Heard    *time.Time       `json:"heard"` // on the console's clock; null: not since it started
+	Software string           `json:"software"`
+	Sealed   bool             `json:"sealed"`
+	Health   *report.Health   `json:"health"`
+	Coverage *report.Coverage `json:"coverage"`
+	Levels   *report.Levels   `json:"levels,omitempty"`
+	Baseline *report.Baseline `json:"baseline"`
 }
 
 func (h *Handler) roomJSON(r fleet.Room, whole bool) RoomJSON {

@@ -23,6 +23,7 @@ import (
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/event"
 	"subrosa/firmware/finding"
+	"subrosa/firmware/report"
 	"subrosa/firmware/session"
 	"subrosa/firmware/topic"
 )
@@ -161,12 +162,12 @@ func (k *house) tell(name string, data any) {
 
 func (k *house) unit() {
 	k.tell(topic.Online("ratssaal-1"), fleet.Online{Version: 1, Online: true, Software: "0.1.0", Sealed: true})
-	k.tell(topic.Coverage("ratssaal-1"), fleet.Coverage{Version: 1, Senses: []fleet.Sense{
-		{Sense: "acoustic", LoHz: 2500, HiHz: 24000, Share: 3, Cannot: []string{"see above 24.0 kHz"}}, {Sense: "ble"},
+	k.tell(topic.Coverage("ratssaal-1"), report.Coverage{Version: 1, Senses: []report.Sense{
+		{Sense: "acoustic", LoHz: 2500, HiHz: 24000, Share: 3, Cannot: []string{"above-range"}}, {Sense: "ble"},
 	}})
-	k.tell(topic.Health("ratssaal-1"), fleet.Health{Version: 1, Checks: []fleet.Check{{Name: "clock", Since: k.now}}, BitsLastHour: 4212})
-	k.tell(topic.BaselineReported("ratssaal-1"), fleet.Baseline{Version: 1, State: "learning", Progress: 0.42})
-	k.tell(topic.Levels("ratssaal-1"), fleet.Levels{Thirds: []fleet.Third{{Hz: 2500, DB: -61.5}}, Bands: []fleet.Band{{Name: "fm", DB: -81.25}}})
+	k.tell(topic.Health("ratssaal-1"), report.Health{Version: 1, Checks: []report.Check{{Name: "clock", Since: k.now}}, BitsLastHour: 4212})
+	k.tell(topic.BaselineReported("ratssaal-1"), report.Baseline{Version: 1, State: "learning", Progress: 0.42})
+	k.tell(topic.Levels("ratssaal-1"), report.Levels{Thirds: []report.Third{{Hz: 2500, DB: -61.5}}, Bands: []report.Band{{Name: "fm", DB: -81.25}}})
 }
 
 func (k *house) report(r session.Report) {

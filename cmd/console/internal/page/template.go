@@ -11,6 +11,7 @@ import (
 	"subrosa/dsp/detect"
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/finding"
+	"subrosa/firmware/report"
 	"subrosa/firmware/session"
 	"subrosa/firmware/wall/sign"
 )
@@ -74,7 +75,7 @@ func (h *Handler) funcs(lang string) template.FuncMap {
 		"act":     func(s string) string { return word(lang, actions, s) },
 		"detail":  func(what, slug string) string { return detail(lang, what, slug) },
 		"check":   func(s string) string { return word(lang, checkNames, s) },
-		"point":   func(s string) string { return word(lang, pointNames, s) },
+		"point":   func(s string) string { return pointText(lang, s) },
 		"reason":  func(r session.Reason) string { return in(lang, Text(r.Words())) },
 		"state":   func(s string) string { return in(lang, stateWord(session.State(s))) },
 		"list":    func(l []string) string { return strings.Join(l, ", ") },
@@ -102,6 +103,17 @@ func float(x any) float64 {
 func word(lang string, in2 map[string]Text, slug string) string {
 	if t, ok := in2[slug]; ok {
 		return in(lang, t)
+	}
+	return strings.ReplaceAll(slug, "-", " ")
+}
+
+// pointText names a point of the handover.
+func pointText(lang, slug string) string {
+	if t, ok := pointNames[slug]; ok {
+		return in(lang, t)
+	}
+	if t := report.PointText(slug); t.DE != slug {
+		return t.In(lang)
 	}
 	return strings.ReplaceAll(slug, "-", " ")
 }

@@ -11,6 +11,7 @@ import (
 	"subrosa/cmd/console/internal/store"
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/finding"
+	"subrosa/firmware/report"
 	"subrosa/firmware/session"
 	"subrosa/firmware/wall/sign"
 )
@@ -124,6 +125,9 @@ func (s *show) addUnit(lang string, u *fleet.Unit) {
 	for _, c := range u.Coverage.Senses {
 		name := senseText(lang, c.Sense)
 		if c.Share == 0 {
+			if len(c.Cannot) > 0 {
+				name += " (" + cannotText(lang, c.Cannot[0]) + ")"
+			}
 			s.Cannot = append(s.Cannot, name)
 			continue
 		}
@@ -132,7 +136,7 @@ func (s *show) addUnit(lang string, u *fleet.Unit) {
 		}
 		s.Seen = append(s.Seen, name)
 		for _, no := range c.Cannot {
-			s.Cannot = append(s.Cannot, senseText(lang, c.Sense)+" "+cannotText(lang, no))
+			s.Cannot = append(s.Cannot, cannotText(lang, no))
 		}
 	}
 }
@@ -173,23 +177,7 @@ func rangeText(lang string, lo, hi float64) string {
 	return finding.Hertz(lang, lo) + " – " + finding.Hertz(lang, hi)
 }
 
-// cannotTexts turn the detectors' plain English clauses into German; what is not listed is shown as it is.
-var cannotTexts = []struct{ en, de string }{
-	{"see above ", "oberhalb von "}, {"see below ", "unterhalb von "}, {"see outside ", "außerhalb von "},
-	{"hear above ", "oberhalb von "}, {"hear below ", "unterhalb von "},
-}
-
-func cannotText(lang, clause string) string {
-	for _, t := range cannotTexts {
-		if rest, ok := strings.CutPrefix(clause, t.en); ok {
-			if lang == "en" {
-				return strings.SplitN(t.en, " ", 2)[1] + rest
-			}
-			return t.de + strings.Replace(rest, ".", ",", 1)
-		}
-	}
-	return clause
-}
+func cannotText(lang, slug string) string { return report.CannotText(slug).In(lang) }
 
 // roomPage is the data of one room's page.
 type roomPage struct {
