@@ -190,7 +190,7 @@ type handler func(w http.ResponseWriter, r *http.Request, who access.Who)
 // need passes on to f for those who are signed in with the right; others get the sign-in page, or a refusal.
 func (h *Handler) need(right access.Right, f handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, err := h.current(r, r.URL.Path != "/events")
+		who, err := h.current(r, byPerson(r))
 		machine := strings.HasPrefix(r.URL.Path, "/api/") || r.URL.Path == "/events"
 		switch {
 		case errors.Is(err, access.ErrSignedOut) && machine:
@@ -205,6 +205,12 @@ func (h *Handler) need(right access.Right, f handler) http.Handler {
 			f(w, r, who)
 		}
 	})
+}
+
+// byPerson reports whether a person asked, so that the login counts as used: not the script that keeps a page up
+// to date, nor the pictures it fetches.
+func byPerson(r *http.Request) bool {
+	return r.Header.Get("X-Refresh") == "" && r.URL.Path != "/events" && !strings.HasSuffix(r.URL.Path, ".png")
 }
 
 func (h *Handler) cookieName() string {

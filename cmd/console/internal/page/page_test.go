@@ -303,6 +303,39 @@ func TestNothingWithoutSignIn(t *testing.T) {
 	}
 }
 
+// TestRefreshIsNoSignOfLife: a page left open keeps itself up to date, and still signs out after half an hour.
+func TestRefreshIsNoSignOfLife(t *testing.T) {
+	k := newHouse(t)
+	k.signIn()
+	k.report(session.Report{State: session.Open})
+	refresh := func() int {
+		r, err := http.NewRequest(http.MethodGet, k.srv.URL+"/rooms/ratssaal", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Refresh", "1")
+		resp, _ := k.do(r)
+		if resp.Request.URL.Path == "/login" {
+			return http.StatusUnauthorized
+		}
+		return resp.StatusCode
+	}
+	for range 2 {
+		k.now = k.now.Add(20 * time.Minute)
+		if status, body := k.get("/"); status != 200 || !strings.Contains(body, "Abmelden") {
+			t.Fatalf("a person's click after 20 min: %d", status)
+		}
+	}
+	k.now = k.now.Add(20 * time.Minute)
+	if got := refresh(); got != 200 {
+		t.Errorf("refresh after 20 min: %d", got)
+	}
+	k.now = k.now.Add(11 * time.Minute)
+	if got := refresh(); got != http.StatusUnauthorized {
+		t.Errorf("refresh after 31 min without a person: %d, want the sign-in page", got)
+	}
+}
+
 func TestOpenRedirect(t *testing.T) {
 	k := newHouse(t)
 	for _, path := range []string{"//elsewhere.example/?lang=en", "/\\elsewhere.example?lang=en"} {

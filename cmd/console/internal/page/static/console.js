@@ -51,7 +51,7 @@
     try {
       const url = new URL(location.href);
       url.searchParams.delete("done");
-      const r = await fetch(url, { headers: { Accept: "text/html" } });
+      const r = await fetch(url, { headers: { "X-Refresh": "1" } });
       if (r.redirected && new URL(r.url).pathname === "/login") {
         location.assign("/login");
         return;
