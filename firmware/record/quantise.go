@@ -39,7 +39,7 @@ func (w *writer) float(v float64) {
 		w.put(5+mantissa, 0)
 		return
 	}
-	v = math.Min(v, math.Ldexp(1, 31+mantissa)-1)
+	v = math.Min(v, math.Ldexp(1<<mantissa-1, 31)) // what rounds to the greatest
 	e := 0
 	for math.Round(math.Ldexp(v, -e)) >= 1<<mantissa {
 		e++

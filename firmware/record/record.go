@@ -4,8 +4,8 @@
 //	status     (1)  ten third-octaves 2.5…20 kHz 10×5 · eight band maxima 8×5 · health 10 · coverage 8×2 · open 4
 //	appeared   (2)  kind 5 · name 5 · alarm 1 · number 6 · hz 5+17 · bandwidth 8 · level 6 · SNR 6 ·
 //	gone       (3)    statistic 8 · threshold 8 · Pfa 5 · confidence 4 · start age 12 · end age 8 · coverage 2 · 14 zero
-//	known      (4)  index 8 · count 8 · hz 5+17 · bandwidth 8 · level 6 · 68 zero
-//	merged     (5)  kind 5 · count 8 · 107 zero
+//	known      (4)  index 8 · count 8 · hz 5+17 · bandwidth 8 · level 6 · 68 zero; all zero: nothing was learned
+//	merged     (5)  kind 5 · count 8 (not 0) · 107 zero
 //	dying      (6)  cause 4 · 116 zero
 //	empty      (0)  all 128 bits zero
 //
@@ -87,9 +87,8 @@ const (
 	Ultrasonic3        // 24…48 kHz
 	Radio              // the span the receiver is tuned to
 	Sweep              // the rest of the receiver's range
-	_
-	_
-	parts
+	used               // from here on: none yet, always 0
+	parts       = 8
 )
 
 // Status is the coarse state of the room, every 16 s. Levels are dBFS; NaN means not measured.
@@ -120,7 +119,7 @@ type Finding struct {
 	Coverage   Share
 }
 
-// Emitter is one entry of a learned baseline.
+// Emitter is one entry of a learned baseline. Count 0 says that nothing was learned; all else is 0 then.
 type Emitter struct {
 	Index, Count int
 	Hz, BwHz     float64
@@ -133,6 +132,23 @@ type Overflow struct {
 	Count int
 }
 
+// Cause says why the sensor, or a part of it, has ended.
+type Cause uint8
+
+const (
+	Panicked    Cause = 1 + iota // a programming error; the process ends
+	SoundFailed                  // the microphone, or what stands for it, failed
+	RadioFailed                  // the receiver did
+	causes
+)
+
+func (c Cause) String() string {
+	if c > 0 && c < causes {
+		return [...]string{"panicked", "sound-failed", "radio-failed"}[c-1]
+	}
+	return fmt.Sprintf("cause-%d", uint8(c))
+}
+
 // Record is one record; the field that Type names is valid.
 type Record struct {
 	Type     Type
@@ -141,7 +157,7 @@ type Record struct {
 	Finding  Finding
 	Known    Emitter
 	Overflow Overflow
-	Cause    uint8 // of dying: 1 panic, 2 source, 3 control
+	Cause    Cause // of dying
 }
 
 // Encode writes r. It panics when a name, kind or number is outside the grammar: a programmer's mistake.
@@ -160,6 +176,9 @@ func (r *Record) Encode(b *[Size]byte) {
 	case Appeared, Gone:
 		w.finding(&r.Finding)
 	case Known:
+		if r.Known.Count == 0 {
+			return
+		}
 		w.put(8, uint64(r.Known.Index))
 		w.put(8, uint64(r.Known.Count))
 		w.float(r.Known.Hz)
@@ -169,7 +188,7 @@ func (r *Record) Encode(b *[Size]byte) {
 		w.put(5, uint64(r.Overflow.Kind))
 		w.put(8, uint64(min(max(r.Overflow.Count, 0), 255)))
 	case Dying:
-		w.put(4, uint64(r.Cause&15))
+		w.put(4, uint64(r.Cause))
 	default:
 		panic(fmt.Sprintf("record: cannot encode %v", r.Type))
 	}
@@ -226,21 +245,25 @@ func Decode(b *[Size]byte) (Record, error) {
 			return Record{}, fmt.Errorf("record: empty with sequence %d", rec.Seq)
 		}
 	case StatusType:
-		rec.Status = r.status()
+		rec.Status, err = r.status()
 	case Appeared, Gone:
 		rec.Finding, err = r.finding()
 	case Known:
 		rec.Known = Emitter{Index: int(r.get(8)), Count: int(r.get(8)), Hz: r.float(), BwHz: power(r.get(8), 8), LevelDB: -126 + 2*float64(r.get(6))}
-		if rec.Known.Index >= rec.Known.Count {
+		if rec.Known.Count == 0 {
+			rec.Known = Emitter{}
+		} else if rec.Known.Index >= rec.Known.Count {
 			err = fmt.Errorf("record: entry %d of %d", rec.Known.Index, rec.Known.Count)
 		}
 	case Merged:
 		rec.Overflow = Overflow{Kind: detect.Kind(r.get(5)), Count: int(r.get(8))}
-		if !rec.Overflow.Kind.Valid() {
-			err = fmt.Errorf("record: kind %d", uint8(rec.Overflow.Kind))
+		if !rec.Overflow.Kind.Valid() || rec.Overflow.Count == 0 {
+			err = fmt.Errorf("record: %d of kind %d merged", rec.Overflow.Count, uint8(rec.Overflow.Kind))
 		}
 	case Dying:
-		rec.Cause = uint8(r.get(4))
+		if rec.Cause = Cause(r.get(4)); rec.Cause == 0 || rec.Cause >= causes {
+			err = fmt.Errorf("record: dying of %v", rec.Cause)
+		}
 	default:
 		err = fmt.Errorf("record: %v", rec.Type)
 	}
@@ -257,7 +280,7 @@ func Decode(b *[Size]byte) (Record, error) {
 	return rec, nil
 }
 
-func (r *reader) status() (s Status) {
+func (r *reader) status() (s Status, err error) {
 	for i := range s.Thirds {
 		s.Thirds[i] = dB(r.get(5))
 	}
@@ -268,8 +291,13 @@ func (r *reader) status() (s Status) {
 	for i := range s.Coverage {
 		s.Coverage[i] = Share(r.get(2))
 	}
+	for i, share := range s.Coverage[used:] {
+		if share != None {
+			err = fmt.Errorf("record: coverage of part %d, which has no meaning", used+i)
+		}
+	}
 	s.Open = int(r.get(4))
-	return s
+	return s, err
 }
 
 func (r *reader) finding() (f Finding, err error) {

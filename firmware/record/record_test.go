@@ -19,7 +19,7 @@ func sample(r *rand.Rand) Record {
 			rec.Status.Bands[i] = math.NaN()
 		}
 		rec.Status.Health = uint16(r.IntN(1 << healthBits))
-		for i := range rec.Status.Coverage {
+		for i := range rec.Status.Coverage[:used] {
 			rec.Status.Coverage[i] = Share(r.IntN(4))
 		}
 		rec.Status.Open = r.IntN(20)
@@ -36,9 +36,9 @@ func sample(r *rand.Rand) Record {
 	case Known:
 		rec.Known = Emitter{Index: 3, Count: 200, Hz: 433.92e6, BwHz: 12500, LevelDB: -40}
 	case Merged:
-		rec.Overflow = Overflow{Kind: detect.Burst, Count: r.IntN(300)}
+		rec.Overflow = Overflow{Kind: detect.Burst, Count: 1 + r.IntN(300)}
 	case Dying:
-		rec.Cause = 1
+		rec.Cause = Cause(1 + r.IntN(int(causes)-1))
 	}
 	return rec
 }
@@ -113,12 +113,39 @@ func TestOutsideTheGrammar(t *testing.T) {
 		"appeared, no kind":  func(b *[Size]byte) { *b = [Size]byte{0: 0x40} },
 		"merged, padding":    func(b *[Size]byte) { *b = [Size]byte{0: 0xa0, 1: 0x38, 15: 1} },
 		"known out of range": func(b *[Size]byte) { *b = [Size]byte{0: 0x80, 1: 5, 2: 5} },
+		"known, none, a bit": func(b *[Size]byte) { *b = [Size]byte{0: 0x80, 4: 1} },
+		"merged none":        func(b *[Size]byte) { *b = [Size]byte{0: 0xa0, 1: byte(detect.Burst) << 3} },
+		"dying of nothing":   func(b *[Size]byte) { *b = [Size]byte{0: 0xc0} },
+		"dying of 4":         func(b *[Size]byte) { *b = [Size]byte{0: 0xc0, 1: 0x40} },
+		"spare coverage":     func(b *[Size]byte) { b[15] |= 0x10 },
 	} {
 		b := good
 		spoil(&b)
 		if rec, err := Decode(&b); err == nil {
 			t.Errorf("%s: accepted as %+v", name, rec)
 		}
+	}
+}
+
+// TestAnyNumberFits: what a detector hands over may be anything; a record must not fail for it.
+func TestAnyNumberFits(t *testing.T) {
+	for _, v := range []float64{math.Inf(1), math.Inf(-1), math.NaN(), math.MaxFloat64, math.Ldexp(1, 48), math.Ldexp(1<<17-0.25, 31), -1} {
+		f := Finding{Kind: detect.UltrasonicTone, Hz: v, BwHz: v, LevelDB: v, SNRDB: v, Statistic: v, Threshold: v, Pfa: v, Confidence: v,
+			StartAge: v, EndAge: v}
+		var b [Size]byte
+		(&Record{Type: Gone, Finding: f}).Encode(&b)
+		if _, err := Decode(&b); err != nil {
+			t.Errorf("%g: %v", v, err)
+		}
+	}
+}
+
+func TestNothingLearned(t *testing.T) {
+	var b [Size]byte
+	(&Record{Type: Known, Seq: 3}).Encode(&b)
+	rec, err := Decode(&b)
+	if err != nil || rec.Type != Known || rec.Known != (Emitter{}) {
+		t.Errorf("got %+v, %v", rec.Known, err)
 	}
 }
 

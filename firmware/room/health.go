@@ -132,7 +132,7 @@ func (r *Room) sendHealth() {
 		h.OK = h.OK && c.OK
 	}
 	slices.SortFunc(h.Checks, func(a, b report.Check) int { return strings.Compare(a.Name, b.Name) })
-	h.BitsLastHour, h.BitsCeiling = r.bits, slot.Ceiling(r.p.Machine.State().Confidential())
+	h.BitsLastHour, h.BitsCeiling = r.bits, r.ceiling()
 	b, err := json.Marshal(h)
 	if err != nil || string(b) == r.healthSent {
 		return
@@ -191,7 +191,7 @@ func spanDE(lo, hi float64) string {
 func (r *Room) tell() {
 	now := r.p.Clock.Now()
 	v := wall.View{At: now, Room: r.p.Name, Session: r.session, Proposal: r.proposal,
-		Sensor: wall.Sensor{BitsLastHour: int64(r.bits), BitsCeiling: int64(slot.Ceiling(r.p.Machine.State().Confidential()))},
+		Sensor: wall.Sensor{BitsLastHour: int64(r.bits), BitsCeiling: int64(r.ceiling())},
 		Unit:   wall.Unit{ID: r.p.Unit, Software: r.p.Software, MQTT: wall.LinkDown, Outbox: r.p.Shadow.Status().Queued}}
 	if r.p.Shadow.Status().Connected {
 		v.Unit.MQTT = wall.LinkUp
@@ -213,4 +213,12 @@ func (r *Room) tell() {
 	add(wall.Text{DE: "Funk", EN: "Radio"}, r.p.Radio, r.status.Coverage[record.Radio])
 	add(wall.Text{DE: "WLAN und Bluetooth", EN: "Wi-Fi and Bluetooth"}, Stream{Cannot: []string{"not-in-version"}}, record.None)
 	r.p.Wall.Update(v)
+}
+
+// ceiling is what the sensor may have said in the last hour at most, bits.
+func (r *Room) ceiling() int {
+	if !r.p.Machine.State().Confidential() {
+		return slot.Ceiling(0)
+	}
+	return slot.Ceiling(r.p.Clock.Now().Sub(r.closedAt))
 }

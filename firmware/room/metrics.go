@@ -2,8 +2,6 @@ package room
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
-
-	"subrosa/firmware/slot"
 )
 
 var (
@@ -44,7 +42,7 @@ func (r *Room) figures() (ms []prometheus.Metric) {
 		ms = append(ms, prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...))
 	}
 	gauge(bitsDesc, float64(r.bits))
-	gauge(ceilingDesc, float64(slot.Ceiling(r.p.Machine.State().Confidential())))
+	gauge(ceilingDesc, float64(r.ceiling()))
 	gauge(restartsDesc, float64(r.p.Sensor.Restarts()))
 	count := map[string]float64{"raised": 0, "held": 0, "cleared": 0}
 	for _, a := range r.p.Book.Alarms() {

@@ -65,7 +65,7 @@ func (r *Room) answered(m shadow.Message) {
 	a, err := decode[answer](m)
 	if err == nil {
 		a.Ack.At = r.p.Clock.Now()
-		_, err = r.p.Book.Acknowledge(context.Background(), m.Topic.ID("id"), a.Ack)
+		_, err = r.p.Book.Acknowledge(context.Background(), m.Topic.FindingID(), a.Ack)
 	}
 	if err != nil {
 		r.p.Log.Warn("acknowledgement refused", "writer", m.Writer, "err", err)

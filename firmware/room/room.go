@@ -76,6 +76,7 @@ type Room struct {
 	done  chan struct{} // closed when Run has ended
 
 	begun      time.Time
+	closedAt   time.Time // since when what is said is confidential
 	status     record.Status
 	statusAt   time.Time
 	statuses   int // since the session entered its present state

@@ -272,7 +272,7 @@ func (d *Desk) Urgent(left int, closed bool) record.Record {
 		return record.Record{}
 	}
 	if d.dying != 0 {
-		cause := d.dying
+		cause := record.Cause(d.dying)
 		d.dying = 0
 		return record.Record{Type: record.Dying, Seq: d.next(), Cause: cause}
 	}

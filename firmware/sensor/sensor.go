@@ -315,7 +315,7 @@ func (w *Watcher) urgent(p *Process, now time.Time) error {
 	case record.Merged:
 		w.Events.Merged(r.Overflow.Kind, r.Overflow.Count)
 	case record.Dying:
-		name := map[uint8]string{1: "sensor-process", 2: "microphone"}[r.Cause]
+		name := map[record.Cause]string{1: "sensor-process", 2: "microphone"}[r.Cause]
 		if name == "" {
 			name = "unknown"
 		}

@@ -7,13 +7,16 @@
 //	(3.75·128 + 12·128 + log2 C(120,12)) / 60 s ≤ 35 bit/s over any minute,
 //	(225·128 + 50·128 + log2 C(7200,50)) / 3600 s ≤ 10 bit/s over a closed hour,
 //
-// below 39 bit/s, the information rate of human speech (Coupé et al., Science Advances 5, 2019).
+// below 39 bit/s, the information rate of human speech (Coupé et al., Science Advances 5, 2019). What was said before
+// the session was closed does not count against the hour of the closed session: a busy afternoon must not make the
+// sensor mute in the evening.
 package slot
 
 import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"subrosa/firmware/record"
@@ -33,6 +36,7 @@ const perHourAtMost = PerMinute * 60
 // Meter counts filled slots in sliding windows. The zero value is not useful: use New or UsedUp.
 type Meter struct {
 	filled   []time.Time // of the last hour, ascending
+	closed   []time.Time // those of them that were filled in a closed session
 	statuses []time.Time
 }
 
@@ -43,7 +47,7 @@ func New() *Meter { return &Meter{} }
 func UsedUp(now time.Time) *Meter {
 	m := &Meter{}
 	for range PerHour {
-		m.filled = append(m.filled, now)
+		m.filled, m.closed = append(m.filled, now), append(m.closed, now)
 	}
 	return m
 }
@@ -53,7 +57,7 @@ func (m *Meter) Left(now time.Time, closed bool) int {
 	m.forget(now)
 	left := PerMinute - count(m.filled, now.Add(-time.Minute))
 	if closed {
-		left = min(left, PerHour-len(m.filled))
+		left = min(left, PerHour-len(m.closed))
 	}
 	return max(left, 0)
 }
@@ -62,6 +66,9 @@ func (m *Meter) Left(now time.Time, closed bool) int {
 func (m *Meter) Fill(now time.Time, closed bool) bool {
 	ok := m.Left(now, closed) > 0
 	m.filled = append(m.filled, now)
+	if closed {
+		m.closed = append(m.closed, now)
+	}
 	return ok
 }
 
@@ -79,11 +86,13 @@ func (m *Meter) Bits(now time.Time) int {
 	return record.Bits*(len(m.filled)+len(m.statuses)) + int(math.Ceil(choose(polls, float64(len(m.filled)))))
 }
 
-// Ceiling returns the greatest Bits that an hour allows.
-func Ceiling(closed bool) int {
+// Ceiling returns the greatest Bits that an hour allows of which the session was closed for the last part: PerHour
+// slots in that part, PerMinute a minute before it.
+func Ceiling(closed time.Duration) int {
 	n := perHourAtMost
-	if closed {
-		n = PerHour
+	if closed > 0 {
+		before := max(0, time.Hour-closed)
+		n = min(n, PerHour+PerMinute*int((before+time.Minute-1)/time.Minute))
 	}
 	polls := float64(time.Hour / UrgentEvery)
 	return record.Bits*(n+int(time.Hour/StatusEvery)) + int(math.Ceil(choose(polls, float64(n))))
@@ -104,7 +113,7 @@ func count(ts []time.Time, since time.Time) (n int) {
 
 // forget drops what is older than an hour. Times from the future, after the clock was set back, count as now.
 func (m *Meter) forget(now time.Time) {
-	for _, ts := range []*[]time.Time{&m.filled, &m.statuses} {
+	for _, ts := range []*[]time.Time{&m.filled, &m.closed, &m.statuses} {
 		old := 0
 		for i, t := range *ts {
 			if t.After(now) {
@@ -120,15 +129,17 @@ func (m *Meter) forget(now time.Time) {
 	}
 }
 
+// file is the form on disk. Format 1 had no Closed.
 type file struct {
 	Format   int         `json:"format"`
 	Filled   []time.Time `json:"filled"`
+	Closed   []time.Time `json:"closed"`
 	Statuses []time.Time `json:"statuses"`
 }
 
 // MarshalJSON saves the windows.
 func (m *Meter) MarshalJSON() ([]byte, error) {
-	return json.Marshal(file{1, m.filled, m.statuses})
+	return json.Marshal(file{2, m.filled, m.closed, m.statuses})
 }
 
 // UnmarshalJSON restores them.
@@ -137,9 +148,18 @@ func (m *Meter) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &f); err != nil {
 		return fmt.Errorf("slot: %w", err)
 	}
-	if f.Format != 1 || len(f.Filled) > 2*perHourAtMost || len(f.Statuses) > 2*perHourAtMost {
-		return fmt.Errorf("slot: format %d with %d and %d times", f.Format, len(f.Filled), len(f.Statuses))
+	switch f.Format {
+	case 1:
+		f.Closed = slices.Clone(f.Filled) // not known: the stricter
+	case 2:
+	default:
+		return fmt.Errorf("slot: format %d, this program reads 1 and 2", f.Format)
 	}
-	m.filled, m.statuses = f.Filled, f.Statuses
+	for _, ts := range [][]time.Time{f.Filled, f.Closed, f.Statuses} {
+		if len(ts) > 2*perHourAtMost || !slices.IsSortedFunc(ts, time.Time.Compare) {
+			return fmt.Errorf("slot: %d times, want at most %d, ascending", len(ts), 2*perHourAtMost)
+		}
+	}
+	m.filled, m.closed, m.statuses = f.Filled, f.Closed, f.Statuses
 	return nil
 }

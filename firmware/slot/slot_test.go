@@ -56,7 +56,7 @@ func TestBelowSpeech(t *testing.T) {
 	if minute > 35.3 || minute > speech {
 		t.Errorf("%.1f bit/s in the fullest minute", minute)
 	}
-	if hour := float64(Ceiling(true)) / 3600; hour > 9.95 {
+	if hour := float64(Ceiling(time.Hour)) / 3600; hour > 9.95 {
 		t.Errorf("%.2f bit/s in the fullest closed hour", hour)
 	}
 }
@@ -71,6 +71,66 @@ func TestUnknownPastIsUsedUp(t *testing.T) {
 	}
 	if n := m.Left(epoch.Add(59*time.Minute), true); n != 0 {
 		t.Errorf("%d left within a closed hour, want 0", n)
+	}
+}
+
+func TestOpenHourDoesNotMuteTheClosedOne(t *testing.T) {
+	m := New()
+	now := epoch
+	for range 5 * PerMinute {
+		now = now.Add(5 * time.Second)
+		if !m.Fill(now, false) {
+			t.Fatalf("refused after %v", now.Sub(epoch))
+		}
+	}
+	if n := m.Left(now.Add(time.Minute), true); n != PerMinute {
+		t.Errorf("%d left at the beginning of the closed session, want %d", n, PerMinute)
+	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, m); err != nil {
+		t.Fatal(err)
+	}
+	if n := m.Left(now.Add(time.Minute), true); n != PerMinute {
+		t.Errorf("%d left after a restart, want %d", n, PerMinute)
+	}
+}
+
+func TestFormatOneCountsAsClosed(t *testing.T) {
+	m := New()
+	for range PerHour {
+		m.Fill(epoch, false)
+	}
+	b, err := json.Marshal(map[string]any{"format": 1, "filled": m.filled})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, m); err != nil {
+		t.Fatal(err)
+	}
+	if n := m.Left(epoch.Add(2*time.Minute), true); n != 0 {
+		t.Errorf("%d left, want 0", n)
+	}
+}
+
+// TestCeilingHolds fills all that may be filled and compares with what is promised on the wall.
+func TestCeilingHolds(t *testing.T) {
+	for _, before := range []time.Duration{0, 10 * time.Minute, time.Hour, 90 * time.Minute} {
+		m, end := New(), epoch.Add(2*time.Hour)
+		since := end.Add(-before)
+		for now := epoch; now.Before(end); now = now.Add(UrgentEvery) {
+			if closed := !now.Before(since); m.Left(now, closed) > 0 {
+				m.Fill(now, closed)
+			}
+			if now.Sub(epoch)%StatusEvery == 0 {
+				m.Status(now)
+			}
+		}
+		if got, most := m.Bits(end), Ceiling(before); got > most || float64(got) < 0.9*float64(most) {
+			t.Errorf("closed for %v: %d bits, want at most %d and not much less", before, got, most)
+		}
 	}
 }
 
