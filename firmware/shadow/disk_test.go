@@ -158,11 +158,10 @@ func TestCertificates(t *testing.T) {
 	addr := freeAddr(t)
 	pool := x509.NewCertPool()
 	pool.AddCert(site.cert)
-	b := &mochiBroker{addr: addr, tls: &tls.Config{
+	srv := serveMochi(t, addr, "", "", &tls.Config{
 		Certificates: []tls.Certificate{site.issue(t, "broker")}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
-	}}
-	b.start(t)
-	defer b.kill()
+	})
+	defer srv.Close()
 	dir := t.TempDir()
 	var logged bytes.Buffer
 	open := func(ca ca) *peer {
