@@ -286,6 +286,7 @@ func TestBrokerKills(t *testing.T) {
 			addr := freeAddr(t)
 			b := make(t, addr)
 			b.start(t)
+			t.Cleanup(func() { b.kill() })
 			s, err := Open(fastOptions(addr, t.TempDir()))
 			if err != nil {
 				t.Fatal(err)
