@@ -25,6 +25,14 @@ func mustNew(t testing.TB, rate int, c Config) *Detector {
 	return d
 }
 
+// fewer returns n, in short mode a quarter of it.
+func fewer(n int) int {
+	if testing.Short() {
+		return n / 4
+	}
+	return n
+}
+
 // heard returns what d reports about x in both edges, and where in the stream each was told.
 func heard(d *Detector, x []complex64) (found []detect.Detection, told []int64) {
 	const block = 1000

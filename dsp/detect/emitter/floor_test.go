@@ -52,7 +52,7 @@ func TestQuietBias(t *testing.T) {
 	for _, rate := range []int{rate, 1_000_000, 2_400_000} {
 		d := mustNew(t, rate, Default)
 		sum, n := 0.0, 0
-		watch(d, 11, 120_000/d.n+120, func() {
+		watch(d, 11, fewer(120_000/d.n+120), func() {
 			sum += (mean(d.floor) - leastFloor) * float64(d.bias)
 			n++
 		})
@@ -63,14 +63,14 @@ func TestQuietBias(t *testing.T) {
 		d := mustNew(t, rate, Default)
 		x := make([]complex64, d.n+(g*group-1)*d.hop)
 		sum := 0.0
-		const trials = 400
+		trials := fewer(400)
 		for range trials {
 			radio.FillNoise(r, x, 0)
 			d.Detect(nil, 0, x)
 			d.Detect(nil, 0, nil)
 			sum += (mean(d.floor) - leastFloor) * float64(shortBias[g])
 		}
-		within(t, "shortBias", sum/trials/noisePower(d), float64(shortBias[g]), 0.03)
+		within(t, "shortBias", sum/float64(trials)/noisePower(d), float64(shortBias[g]), 0.03)
 	}
 }
 
@@ -82,9 +82,9 @@ func TestPfa(t *testing.T) {
 		c := Default
 		c.Pfa = pfa
 		d := mustNew(t, rate, c)
-		const cells = 3e7
+		cells := fewer(30_000_000)
 		hot, all := 0, 0
-		watch(d, 21, int(cells)/(frames*d.n)+1, func() {
+		watch(d, 21, cells/(frames*d.n)+1, func() {
 			for _, p := range d.psd {
 				for i := above(p, d.limit); i < d.n; i++ {
 					hot++
