@@ -1,0 +1,10 @@
+// Package endurance holds no code. Its tests run the real programs of a site on loopback – console, roomd, sensed,
+// and mosquitto as an outside broker – and kill them, starve them, and lie to them.
+//
+//	TestKills     no alarm is lost or doubled, whatever is killed when
+//	TestLatency   how long an alarm takes from the last sample to its message; measured, not judged
+//	TestFaults…   one clear line, a health alarm, everything else goes on
+//
+// The programs are built once a run, or taken from the folder in SUBROSA_BIN. With SUBROSA_NIGHTLY set, the tests run
+// in full length.
+package endurance
