@@ -38,6 +38,9 @@ func clauses[S detect.Sample](ds []detect.Detector[S], blind map[string]error, r
 			}
 		}
 	}
+	if !isSound && frames > 0 && frames < int64(rate) && len(ds) > 0 {
+		cs = append(cs, "see steady emitters in less than 1 s of samples")
+	}
 	for _, name := range slices.Sorted(maps.Keys(blind)) {
 		if !short {
 			cs = append(cs, fmt.Sprintf("use %s: %v", name, blind[name]))
@@ -55,6 +58,7 @@ var german = []struct {
 	{regexp.MustCompile(`^see above (\S+ k?Hz): proves no silence$`), "über $1: belegt keine Stille"},
 	{regexp.MustCompile(`^see outside (\S+) kHz around the tuned centre$`), "außerhalb von $1 kHz um die eingestellte Mitte"},
 	{regexp.MustCompile(`^see steady carriers within (\S+) kHz of the tuned centre$`), "Dauerträger näher als $1 kHz an der eingestellten Mitte"},
+	{regexp.MustCompile(`^see steady emitters in less than 1 s of samples$`), "Dauersender in weniger als 1 s Aufnahme"},
 	{regexp.MustCompile(`^see anything: no samples$`), "alles: die Aufnahme ist leer"},
 	{regexp.MustCompile(`^use (\S+): (.*)$`), "Prüfung $1: $2"},
 }

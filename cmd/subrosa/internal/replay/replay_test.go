@@ -225,6 +225,7 @@ func TestCoverage(t *testing.T) {
 		{"empty.wav", wav(t, 48000, []float32{}), "cannot see anything: no samples; above 23.5 kHz", "nicht messbar: alles: die Aufnahme ist leer; über 23,5 kHz", ""},
 		{"r_433.92M_250k.cu8", radio.CU8(keyed(0.5)), "cannot see outside 250 kHz around the tuned centre; steady carriers within",
 			"nicht messbar: außerhalb von 250 kHz um die eingestellte Mitte; Dauerträger näher als", ""},
+		{"long_433.92M_250k.cu8", radio.CU8(keyed(1)), "cannot see outside 250 kHz", "nicht messbar: außerhalb von 250 kHz", "in less than 1 s"},
 		{"slow_433.92M_8k.cu8", make([]byte, 16000), "cannot use emitter: ", "nicht messbar: Prüfung emitter: ", ""},
 	} {
 		path := writeFile(t, filepath.Join(dir, tt.file), tt.content)
@@ -240,6 +241,15 @@ func TestCoverage(t *testing.T) {
 			if !strings.Contains(r.errs, path+": "+want) || strings.Contains(r.out, want) {
 				t.Errorf("%s in %s: stderr %q, want %q; stdout %q", tt.file, lang, r.errs, want, r.out)
 			}
+		}
+	}
+}
+
+func TestShortRadioProvesNoEmitter(t *testing.T) {
+	path := writeFile(t, filepath.Join(t.TempDir(), "x_250k.cu8"), radio.CU8(keyed(0.9)))
+	for lang, want := range map[string]string{"en": "steady emitters in less than 1 s of samples", "de": "Dauersender in weniger als 1 s Aufnahme"} {
+		if r := replayed(t, Options{Paths: []string{path}, Lang: lang}); !strings.Contains(r.errs, want) {
+			t.Errorf("%s: %q does not say %q", lang, r.errs, want)
 		}
 	}
 }
