@@ -105,7 +105,7 @@ func (s *STFT) Power(dst, x []float32) {
 }
 
 // Shift writes the n bins of src into dst in ascending frequency, -rate/2 first. dst and src have the same even
-// length and are the same slice or do not overlap. Shift is its own inverse.
+// length, else it panics, and are the same slice or do not overlap. Shift is its own inverse.
 func Shift(dst, src []float32) {
 	h := len(src) / 2
 	if len(src)%2 != 0 || len(dst) != len(src) {

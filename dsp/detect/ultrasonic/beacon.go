@@ -2,6 +2,7 @@ package ultrasonic
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -21,18 +22,32 @@ const (
 	keepAliveHits  = 4 // frames of a line that show an open beacon to go on
 	keepAliveLines = 3 // … of so many at once
 	keepAliveHz    = 300.0
-	decideEvery    = 4    // frames
-	windowSeconds  = 1.5  // of evidence for an unknown beacon
-	memorySeconds  = 9.0  // of evidence for a named one: two words of a technology that speaks every 4 s
-	noiseRate      = 0.6  // segments per second and 8 kHz under noise at Default; measured by TestNoiseRate
-	maxWeight      = 15.0 // of one segment
-	strongWeight   = 1.0  // of a symbol whose end or beginning counts as keying
+	decideEvery    = 4     // frames
+	windowSeconds  = 1.5   // of evidence for an unknown beacon
+	memorySeconds  = 9.0   // of evidence for a named one: two words of a technology that speaks every 4 s
+	noiseRate      = 0.001 // segments per second and 8 kHz under noise at Default; bounded by TestNoiseRate
+	clutter        = 6.0   // weight in windowSeconds that sounds other than noise may reach: codecs, sibilants, keys
+	clutterLong    = 9.0   // … and in memorySeconds
+	clutterLeast   = 5.0   // … also where the tones spell a technology
+	natsPerWeight  = 2.0   // evidence of the alphabet that stands for a weight of 1
+	clockTicks     = 5     // equal intervals in a row that show a symbol clock
+	clockJitter    = 2     // frames
+	maxWeight      = 15.0  // of one segment
+	keyWeight      = 1.0   // of a symbol whose end or beginning counts as keying
+	fewWeight      = 3.0   // mean weight of the symbols where fewer than manyTones tell the technology
+	manyTones      = 4
 	maxDrift       = 8.0  // Hz a symbol may drift
 	sameTone       = 10.0 // Hz within which two segments carry the same tone
+	returnHz       = 6.0  // within which a symbol comes back to a tone
+	apartHz        = 40.0 // between tones that count as different ones of an unknown alphabet
+	repeats        = 2    // returns to a tone that an unknown beacon must show: chance does not repeat itself
+	chordTones     = 4    // beginnings at once that make a chord
+	chords         = 2    // that a technology of many tones at once must show
+	chordFrames    = 2
 	nameNats       = 3.5  // evidence that names a confirmed beacon
-	keyNats        = 4.5  // evidence with which a few keyed tones are a beacon
+	keyNats        = 4.5  // evidence with which keyed tones are a beacon
 	spellNats      = 12.0 // evidence that overrules the explanation by audible lines
-	maxSymbols     = 256
+	maxSymbols     = 512
 )
 
 type edge int
@@ -52,10 +67,14 @@ type beacon struct {
 	ring      []symbol // finished, oldest first
 	live      []symbol
 	tones     []float64 // scratch: distinct tones
+	births    []int64   // scratch
 	threshold float64   // weight in windowSeconds that noise reaches with probability Pfa
 	longer    float64   // the same for memorySeconds
 
 	open       bool
+	spelt      bool    // explained symbols count too
+	power      float64 // as last measured: the ring may have forgotten the symbols
+	noise      float64
 	track      uint32
 	tech       int
 	confidence float64
@@ -67,11 +86,11 @@ type beacon struct {
 }
 
 func newBeacon(c Config, dt, hi float64) beacon {
-	b := beacon{c: c, dt: dt, hi: hi, ts: technologies(), ring: make([]symbol, 0, maxSymbols),
-		live: make([]symbol, 0, maxSegments), tones: make([]float64, 0, maxSymbols)}
+	b := beacon{power: 1e-12, noise: 1e-12, c: c, dt: dt, hi: hi, ts: technologies(), ring: make([]symbol, 0, maxSymbols),
+		live: make([]symbol, 0, maxSegments), tones: make([]float64, 0, maxSymbols+maxSegments), births: make([]int64, 0, maxSymbols+maxSegments)}
 	rate := noiseRate * (hi - c.LoHz) / 8000
-	b.threshold = poissonTail(rate*windowSeconds, c.Pfa)
-	b.longer = poissonTail(rate*memorySeconds, c.Pfa)
+	b.threshold = math.Max(clutter, poissonTail(rate*windowSeconds, c.Pfa))
+	b.longer = math.Max(clutterLong, poissonTail(rate*memorySeconds, c.Pfa))
 	b.reset()
 	return b
 }
@@ -97,7 +116,7 @@ func (b *beacon) steady(s *segment) bool { return float64(s.frames())*b.dt >= b.
 
 // add remembers a segment, live or ended.
 func (b *beacon) add(s *segment, live bool) {
-	if s.hits < minFrames || s.drift() > maxDrift || b.steady(s) {
+	if s.hits < minFrames || s.drift() > maxDrift || !s.stands() || b.steady(s) {
 		return
 	}
 	y := symbol{born: s.born, last: s.last, hz: s.hz, power: s.meanPower(), floor: s.floor / float64(s.hits),
@@ -111,7 +130,7 @@ func (b *beacon) add(s *segment, live bool) {
 		b.ring = b.ring[:maxSymbols-1]
 	}
 	b.ring = append(b.ring, y)
-	if b.open && !y.explained {
+	if b.open && (b.spelt || !y.explained) {
 		b.widen(&y)
 	}
 }
@@ -126,9 +145,10 @@ func (b *beacon) widen(y *symbol) {
 // sounded at once; the distinct tones are left in b.tones.
 func (b *beacon) gather(since int64, explained bool) (weight float64, symbols, atOnce int) {
 	b.tones = b.tones[:0]
-	atOnce = b.eachSince(since, explained, func(y *symbol) {
+	b.eachSince(since, explained, func(y *symbol) {
 		weight += y.weight
 		symbols++
+		atOnce = max(atOnce, b.overlap(y, since))
 		for _, t := range b.tones {
 			if math.Abs(t-y.hz) < sameTone {
 				return
@@ -139,30 +159,27 @@ func (b *beacon) gather(since int64, explained bool) (weight float64, symbols, a
 	return weight, symbols, atOnce
 }
 
-func (b *beacon) eachSince(since int64, explained bool, f func(*symbol)) (atOnce int) {
-	visit := func(ys []symbol) {
+// eachSince calls f for the symbols heard since a frame, finished ones first.
+func (b *beacon) eachSince(since int64, explained bool, f func(*symbol)) {
+	for _, ys := range [2][]symbol{b.ring, b.live} {
 		for i := range ys {
 			if y := &ys[i]; y.last >= since && (explained || !y.explained) {
 				f(y)
-				atOnce = max(atOnce, b.overlap(y, since))
 			}
 		}
 	}
-	visit(b.ring)
-	visit(b.live)
-	return atOnce
 }
 
 // keyed counts the symbols that begin after another one's end: what a line that is merely there does not do.
 func (b *beacon) keyed(since int64, explained bool) (n int) {
 	first := int64(math.MaxInt64)
 	b.eachSince(since, explained, func(y *symbol) {
-		if !y.live && y.weight >= strongWeight {
+		if !y.live && y.weight >= keyWeight {
 			first = min(first, y.last)
 		}
 	})
 	b.eachSince(since, explained, func(y *symbol) {
-		if y.born >= first-1 && y.weight >= strongWeight {
+		if y.born >= first-1 && y.weight >= keyWeight {
 			n++
 		}
 	})
@@ -197,25 +214,140 @@ func (b *beacon) decide(frame int64, final bool) edge {
 	short := frame - int64(windowSeconds/b.dt)
 	long := frame - int64(memorySeconds/b.dt)
 	w, n, atOnce := b.gather(short, false)
-	unknown := w >= b.threshold && n >= 4 && len(b.tones) >= 3 && b.keyed(short, false) >= 2
-	tech, llr, conf := name(b.ts, b.tones, atOnce, b.c.LoHz, b.hi)
-	if unknown {
-		return b.begin(short, w, tech, llr, conf)
+	if w >= b.threshold && n >= 4 && b.apart() >= 3 && b.keyed(short, false) >= 2 &&
+		(b.returns(short) >= repeats+b.chance() || w >= 2*b.threshold && b.clocked(short) >= clockTicks) {
+		tech, llr, conf := name(b.ts, b.tones, atOnce, b.c.LoHz, b.hi)
+		return b.begin(short, w, tech, llr, conf, false)
 	}
-	w, n, atOnce = b.gather(long, false)
-	if w >= b.longer && n >= 2 && len(b.tones) >= 2 && b.keyed(long, false) >= 1 {
-		if tech, llr, conf = name(b.ts, b.tones, atOnce, b.c.LoHz, b.hi); llr >= keyNats {
-			return b.begin(long, w, tech, llr, conf)
+	for _, explained := range [2]bool{false, true} {
+		need := keyNats
+		if explained {
+			need = spellNats
+		}
+		w, n, atOnce = b.gather(long, explained)
+		if w < clutterLeast || n < 2 || len(b.tones) < 2 || b.keyed(long, explained) < 1 {
+			continue
+		}
+		if len(b.tones) < manyTones && w < fewWeight*float64(n) {
+			continue
+		}
+		tech, llr, conf := name(b.ts, b.tones, atOnce, b.c.LoHz, b.hi)
+		if w < math.Max(clutterLeast, b.longer-(llr-need)/natsPerWeight) {
+			continue
+		}
+		if llr >= need && (b.ts[tech].atOnceMin < chordTones || b.chords(long, explained) >= chords) {
+			return b.begin(long, w, tech, llr, conf, explained)
 		}
 	}
 	return nothing
 }
 
-func (b *beacon) begin(since int64, weight float64, tech int, llr, conf float64) edge {
-	b.open, b.peakWeight = true, weight
+// apart counts the distinct tones that lie clearly apart.
+func (b *beacon) apart() (n int) {
+	slices.Sort(b.tones)
+	last := math.Inf(-1)
+	for _, t := range b.tones {
+		if t-last >= apartHz {
+			n++
+			last = t
+		}
+	}
+	return n
+}
+
+// returns counts the symbols on a tone that was heard before, with another tone or silence between.
+func (b *beacon) returns(since int64) (n int) {
+	b.eachSince(since, false, func(y *symbol) {
+		back := false
+		b.eachSince(since, false, func(z *symbol) {
+			back = back || math.Abs(y.hz-z.hz) < returnHz && y.born-z.last >= minFrames
+		})
+		if back {
+			n++
+		}
+	})
+	return n
+}
+
+// chance is how many returns as many tones strewn at random over their band would show, with two standard deviations.
+func (b *beacon) chance() int {
+	n, band := 0.0, 1000.0
+	lo, hi := math.Inf(1), 0.0
+	for _, ys := range [2][]symbol{b.ring, b.live} {
+		for i := range ys {
+			if !ys[i].explained {
+				n++
+				lo, hi = math.Min(lo, ys[i].hz), math.Max(hi, ys[i].hz)
+			}
+		}
+	}
+	band = math.Max(band, hi-lo)
+	mean := n * (n - 1) / 2 * 2 * returnHz / band
+	return int(mean + 2*math.Sqrt(mean))
+}
+
+// clocked returns how many intervals in a row between the beginnings of symbols are equal: the mark of a modem, also
+// where no tone comes back.
+func (b *beacon) clocked(since int64) (best int) {
+	b.births = b.births[:0]
+	b.eachSince(since, false, func(y *symbol) { b.births = append(b.births, y.born) })
+	slices.Sort(b.births)
+	ticks := b.births[:0]
+	for _, t := range b.births { // a chord begins once
+		if len(ticks) == 0 || t-ticks[len(ticks)-1] > chordFrames {
+			ticks = append(ticks, t)
+		}
+	}
+	run, lo, hi := 0, int64(0), int64(0)
+	for i := 1; i < len(ticks); i++ {
+		gap := ticks[i] - ticks[i-1]
+		if gap < minFrames+1 {
+			run = 0
+			continue
+		}
+		if run > 0 && max(hi, gap)-min(lo, gap) <= clockJitter {
+			run, lo, hi = run+1, min(lo, gap), max(hi, gap)
+		} else {
+			run, lo, hi = 1, gap, gap
+		}
+		best = max(best, run)
+	}
+	return best
+}
+
+// chords counts the moments at which many tones began together.
+func (b *beacon) chords(since int64, explained bool) (n int) {
+	last := int64(math.MinInt64)
+	b.eachSince(since, explained, func(y *symbol) {
+		if y.born-last <= minFrames && last != math.MinInt64 {
+			return
+		}
+		together := 0
+		b.eachSince(since, explained, func(z *symbol) {
+			if d := z.born - y.born; d >= 0 && d <= chordFrames {
+				together++
+			}
+		})
+		if together >= chordTones {
+			n++
+			last = y.born
+		}
+	})
+	return n
+}
+
+func (b *beacon) begin(since int64, weight float64, tech int, llr, conf float64, explained bool) edge {
+	b.open, b.peakWeight, b.spelt = true, weight, explained
 	b.first, b.latest = math.MaxInt64, 0
 	b.loHz, b.hiHz = math.Inf(1), 0
-	b.eachSince(since, false, b.widen)
+	b.eachSince(since, explained, func(y *symbol) {
+		if y.weight >= keyWeight { // what is shorter may be clutter before the message
+			b.widen(y)
+		}
+	})
+	if b.latest == 0 {
+		b.eachSince(since, explained, b.widen)
+	}
 	b.judge(tech, llr, conf)
 	return appeared
 }
@@ -238,7 +370,7 @@ func (b *beacon) level() (power, floor float64) {
 	var energy, floors, n float64
 	on := 0
 	end := int64(math.MinInt64)
-	b.eachSince(b.first, false, func(y *symbol) { // born in nearly ascending order: count what sticks out
+	b.eachSince(b.first, b.spelt, func(y *symbol) { // born in nearly ascending order: count what sticks out
 		frames := float64(y.last-y.born) + 1
 		energy += y.power * frames
 		floors += y.floor * frames
@@ -248,12 +380,15 @@ func (b *beacon) level() (power, floor float64) {
 		}
 		end = max(end, y.last)
 	})
-	return energy / float64(max(on, 1)), floors / math.Max(n, 1)
+	if on > 0 {
+		b.power, b.noise = energy/float64(on), floors/n
+	}
+	return b.power, b.noise
 }
 
 // follow keeps an open beacon up to date and closes it after silence.
 func (b *beacon) follow(frame int64) edge {
-	w, _, atOnce := b.gather(b.first, false)
+	w, _, atOnce := b.gather(b.first, b.spelt)
 	b.peakWeight = math.Max(b.peakWeight, w)
 	tech, llr, conf := name(b.ts, b.tones, atOnce, b.c.LoHz, b.hi)
 	b.judge(tech, llr, conf)

@@ -15,13 +15,14 @@ type segment struct {
 	last       int64 // frame number of the latest peak
 	hits       int   // peaks
 	hz         float64
-	first      float64 // mean frequency of the first peaks
-	power      float64 // sum of the peaks' powers
-	floor      float64 // sum of the floors
-	supported  int     // frames in which audible lines of at least similar level sounded too
-	toneTrack  uint32  // track of the ultrasonic-tone reported for it, 0 = none
-	used       bool    // slot in use
-	counted    bool    // taken into the beacon's evidence
+	first      float64     // mean frequency of the first peaks
+	power      float64     // sum of the peaks' powers
+	square     float64     // … and of their squares
+	floor      float64     // sum of the floors
+	supported  int         // frames in which audible lines of at least similar level sounded too
+	levels     [32]float32 // power of the first peaks
+	toneTrack  uint32      // track of the ultrasonic-tone reported for it, 0 = none
+	used       bool        // slot in use
 	ultrasonic bool
 }
 
@@ -36,7 +37,28 @@ func (s *segment) add(frame int64, p peak) {
 		s.first = s.hz
 	}
 	s.power += p.power
+	s.square += p.power * p.power
 	s.floor += p.floor
+	if s.hits <= len(s.levels) {
+		s.levels[s.hits-1] = float32(p.power)
+	}
+}
+
+// stands reports whether the tone keeps its level for most of its length, within 6 dB: what is struck decays, a
+// symbol stands, but for its edges and the room's reverberation.
+func (s *segment) stands() bool {
+	ls := s.levels[:min(s.hits, len(s.levels))]
+	top := float32(0)
+	for _, v := range ls {
+		top = max(top, v)
+	}
+	n := 0
+	for _, v := range ls {
+		if v >= top/4 {
+			n++
+		}
+	}
+	return 2*n >= len(ls)
 }
 
 // frames is how long the segment lasts, in frames.
@@ -45,8 +67,9 @@ func (s *segment) frames() int { return int(s.last-s.born) + 1 }
 // drift is how far the tone has moved since its first peaks, Hz.
 func (s *segment) drift() float64 { return math.Abs(s.hz - s.first) }
 
-// meanPower is the tone's mean power, full-scale sine = 1.
-func (s *segment) meanPower() float64 { return s.power / float64(s.hits) }
+// meanPower is the tone's mean power, full-scale sine = 1; weighted by itself, so that the frames into which only
+// part of the tone falls count little.
+func (s *segment) meanPower() float64 { return s.square / s.power }
 
 // explained reports whether audible lines sounded through most of it: a partial of music or of a bell.
 func (s *segment) explained() bool { return 5*s.supported >= 2*s.frames() }
@@ -62,12 +85,6 @@ type tracker struct {
 
 func newTracker(reach, splitHz float64, slots, peaks int) *tracker {
 	return &tracker{reach: reach, patience: 1, splitHz: splitHz, slots: make([]segment, slots), taken: make([]bool, peaks)}
-}
-
-func (t *tracker) reset() {
-	for i := range t.slots {
-		t.slots[i].used = false
-	}
 }
 
 // link takes one frame's peaks, in ascending frequency, and calls ended for every segment that is over.
@@ -93,7 +110,7 @@ func (t *tracker) link(frame int64, peaks []peak, ended func(*segment)) {
 			s.used = false
 		}
 	}
-	t.support(frame)
+	t.support(frame, peaks)
 	free := 0
 	for j, p := range peaks {
 		if taken[j] {
@@ -111,23 +128,42 @@ func (t *tracker) link(frame int64, peaks []peak, ended func(*segment)) {
 }
 
 const (
-	supportFrames = 4    // an audible line counts once it has lasted this long
-	supportRatio  = 0.25 // … at this part of the tone's power, -6 dB
+	supportPeaks = 2    // audible lines at once that explain a tone …
+	supportRatio = 0.25 // … when they have this part of its power, -6 dB
+	nearLineHz   = 600.0
+	longFrames   = 25 // of a line beside which weaker tones are its modulation
+	nearRatio    = 0.25
 )
 
-// support marks the ultrasonic segments of this frame beside which audible lines of similar level sound.
-func (t *tracker) support(frame int64) {
-	audible := 0.0
+// support marks the ultrasonic segments of this frame that something else explains: audible lines of similar level,
+// as of music, bells and machines, or a long and stronger line close by, whose modulation they are.
+func (t *tracker) support(frame int64, peaks []peak) {
 	for i := range t.slots {
-		if s := &t.slots[i]; s.used && !s.ultrasonic && s.last == frame && s.hits >= supportFrames {
-			audible = math.Max(audible, s.meanPower())
+		s := &t.slots[i]
+		if !s.used || !s.ultrasonic || s.last != frame {
+			continue
 		}
-	}
-	for i := range t.slots {
-		if s := &t.slots[i]; s.used && s.ultrasonic && s.last == frame && audible >= supportRatio*s.meanPower() {
+		level := s.meanPower()
+		n := 0
+		for j := 0; j < len(peaks) && peaks[j].hz < t.splitHz && n < supportPeaks; j++ {
+			if peaks[j].power >= supportRatio*level {
+				n++
+			}
+		}
+		if n >= supportPeaks || t.besideLine(s, level) {
 			s.supported++
 		}
 	}
+}
+
+func (t *tracker) besideLine(s *segment, level float64) bool {
+	for i := range t.slots {
+		l := &t.slots[i]
+		if l.used && l != s && l.frames() >= longFrames && math.Abs(l.hz-s.hz) < nearLineHz && nearRatio*l.meanPower() > level {
+			return true
+		}
+	}
+	return false
 }
 
 func lowerBound(peaks []peak, hz float64) int {

@@ -2,6 +2,7 @@ package ultrasonic
 
 import (
 	"math"
+	"slices"
 	"sort"
 )
 
@@ -15,6 +16,7 @@ type technology struct {
 	atOnceMin int       // simultaneous tones
 	atOnceMax int
 	gap       float64 // s, longest silence inside a transmission
+	span      float64 // Hz that the tones of a message spread over at least
 	p         float64 // chance that any tone of the band lies on the grid, set by prepare
 	lo, hi    float64
 }
@@ -38,7 +40,7 @@ func technologies() []technology {
 		{name: "signal360", tones: []float64{18776, 18949, 19466}, halfWidth: 12, atOnceMin: 1, atOnceMax: 3, gap: 3},
 		{name: "sonarax", tones: []float64{18785, 18870, 18955, 19040, 19125, 19210, 19940}, halfWidth: 9, atOnceMin: 1, atOnceMax: 4, gap: 2},
 		{name: "sonitalk", tones: grid(18000, 100, 16), halfWidth: 9, atOnceMin: 1, atOnceMax: 16, gap: 2},
-		{name: "ggwave", tones: grid(15000, 46.875, 96), halfWidth: 8, atOnceMin: 4, atOnceMax: 17, gap: 1},
+		{name: "ggwave", tones: grid(15000, 46.875, 96), halfWidth: 8, atOnceMin: 4, atOnceMax: 17, gap: 1, span: 2500},
 	}
 	for i := range ts {
 		ts[i].prepare()
@@ -94,6 +96,9 @@ func (t *technology) evidence(tones []float64, atOnce int, shift, lo, hi float64
 			}
 		}
 		llr += math.Log(density / uniform)
+	}
+	if t.span > 0 && len(tones) > 0 && slices.Max(tones)-slices.Min(tones) < t.span {
+		llr -= 20
 	}
 	if atOnce > t.atOnceMax+1 || atOnce < t.atOnceMin-1 {
 		llr -= 4

@@ -35,17 +35,18 @@ type Config struct {
 }
 
 // Default suits a MEMS or electret microphone of 65 dB SNR.
-var Default = Config{LoHz: 14950, HiHz: 40000, PfaCell: 1e-4, Pfa: 1e-6, FloorDB: -134, ToneAfter: 3, MinToneSNR: 12}
+var Default = Config{LoHz: 14950, HiHz: 45000, PfaCell: 1e-4, Pfa: 1e-6, FloorDB: -134, ToneAfter: 3, MinToneSNR: 12}
 
 const (
 	frameSeconds = 2048.0 / 48000
-	audibleHz    = 6000.0 // lines from here to LoHz explain lines above
-	minFrames    = 5      // of a segment
+	maxRate      = 1_000_000 // samples per second
+	audibleHz    = 6000.0    // lines from here to LoHz explain lines above
+	minFrames    = 5         // of a segment
 	maxPeaks     = 160
 	maxSegments  = 192
 	sideHz       = 1500.0 // of spectrum on each side of a cell give its floor
 	rank         = 0.2    // of the order statistic
-	expQuantile  = 0.2231 // ln(1/(1-rank)): the rank's value for exponential noise of mean 1
+	floorBias    = 0.26   // the floor's mean for exponential noise of mean 1: -ln(1-rank) and, of two sides, the greater
 )
 
 // Detector finds beacons and steady tones. It is not safe for concurrent use.
@@ -79,11 +80,11 @@ type Detector struct {
 // above Config.LoHz.
 func New(rate int, c Config) (*Detector, error) {
 	top := 0.49 * float64(rate)
-	if top < c.LoHz+500 {
+	if !(top >= c.LoHz+500) {
 		return nil, fmt.Errorf("ultrasonic: %d samples/s carry sound up to %.1f kHz, need more than %.1f kHz", rate, float64(rate)/2000, (c.LoHz+500)/1000)
 	}
-	if !(c.Pfa > 0 && c.Pfa < 1 && c.PfaCell > 0 && c.PfaCell < 0.1) {
-		return nil, fmt.Errorf("ultrasonic: Pfa %g per window, %g per cell: want probabilities", c.Pfa, c.PfaCell)
+	if err := c.check(rate); err != nil {
+		return nil, err
 	}
 	n := 1 << int(math.Round(math.Log2(frameSeconds*float64(rate))))
 	d := &Detector{c: c, rate: rate, n: n, hop: n / 4, binHz: float64(rate) / float64(n)}
@@ -106,12 +107,28 @@ func New(rate int, c Config) (*Detector, error) {
 	return d, nil
 }
 
+func (c *Config) check(rate int) error {
+	probability := func(p float64) bool { return p > 0 && p < 0.1 }
+	finite := func(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+	switch {
+	case rate > maxRate:
+		return fmt.Errorf("ultrasonic: %d samples/s are no sound, at most %d", rate, maxRate)
+	case !probability(c.Pfa) || !probability(c.PfaCell):
+		return fmt.Errorf("ultrasonic: Pfa %g per window, %g per cell: want probabilities", c.Pfa, c.PfaCell)
+	case !(c.LoHz >= 2*audibleHz) || !(c.HiHz >= c.LoHz+500) || math.IsInf(c.HiHz, 0):
+		return fmt.Errorf("ultrasonic: band %g to %g Hz, want at least 500 Hz from %g Hz up", c.LoHz, c.HiHz, 2*audibleHz)
+	case !finite(c.FloorDB) || !finite(c.MinToneSNR) || !(c.ToneAfter >= 0.5) || math.IsInf(c.ToneAfter, 0):
+		return fmt.Errorf("ultrasonic: floor %g dBFS/Hz, tones of %g dB after %g s", c.FloorDB, c.MinToneSNR, c.ToneAfter)
+	}
+	return nil
+}
+
 func (d *Detector) frameSeconds() float64 { return float64(d.hop) / float64(d.rate) }
 
 // Coverage tells the band and what stays unseen.
 func (d *Detector) Coverage() detect.Coverage {
 	c := detect.Coverage{Kind: detect.UltrasonicBeacon, LoHz: d.c.LoHz, HiHz: float64(d.hi) * d.binHz,
-		SensitivityDBFS: d.c.FloorDB + 10*math.Log10(d.enbw*d.binHz*float64(d.alpha)*expQuantile)}
+		SensitivityDBFS: d.c.FloorDB + 10*math.Log10(d.enbw*d.binHz*float64(d.alpha)*floorBias)}
 	c.Cannot = []string{fmt.Sprintf("see above %.1f kHz", c.HiHz/1000)}
 	return c
 }
@@ -174,27 +191,29 @@ func (d *Detector) findPeaks() {
 	const valley = 0.2 // -7 dB
 	d.peaks = d.peaks[:0]
 	p := d.psd
-	for i := d.lo + 3; i < d.hi-3 && len(d.peaks) < maxPeaks; i++ {
+	for i := d.lo + 4; i < d.hi-4 && len(d.peaks) < maxPeaks; i++ {
 		v := p[i]
 		if v <= d.alpha*d.floor[i] || v < p[i-1] || v <= p[i+1] {
 			continue
 		}
-		if min(p[i-2], p[i-3]) > valley*v || min(p[i+2], p[i+3]) > valley*v {
+		if min(p[i-2], p[i-3], p[i-4]) > valley*v || min(p[i+2], p[i+3], p[i+4]) > valley*v {
 			continue
 		}
-		off := vertex(p[i-1], v, p[i+1])
-		d.peaks = append(d.peaks, peak{hz: (float64(i) + off) * d.binHz, power: float64(v), floor: float64(d.floor[i]) / expQuantile})
+		off, gain := vertex(p[i-1], v, p[i+1])
+		d.peaks = append(d.peaks, peak{hz: (float64(i) + off) * d.binHz, power: float64(v) * gain, floor: float64(d.floor[i]) / floorBias})
 	}
 }
 
-// vertex interpolates a peak's place between bins by a parabola through the logarithms; -½…½ bins.
-func vertex(l, m, r float32) float64 {
+// vertex interpolates a peak between bins by a parabola through the logarithms: its place, -½…½ bins, and its
+// height over the middle bin as a ratio of powers.
+func vertex(l, m, r float32) (off, gain float64) {
 	a, b, c := math.Log(float64(l)+1e-30), math.Log(float64(m)+1e-30), math.Log(float64(r)+1e-30)
 	den := a - 2*b + c
 	if den >= 0 {
-		return 0
+		return 0, 1
 	}
-	return max(-0.5, min(0.5, 0.5*(a-c)/den))
+	off = max(-0.5, min(0.5, 0.5*(a-c)/den))
+	return off, math.Exp((c - a) / 4 * off)
 }
 
 // sample returns the stream index of the middle of a frame.
