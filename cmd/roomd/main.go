@@ -10,20 +10,15 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"math"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"sync"
 	"syscall"
 	"time"
 	_ "time/tzdata" // images without a zone file
@@ -38,9 +33,7 @@ import (
 	"subrosa/firmware/room"
 	"subrosa/firmware/sense"
 	"subrosa/firmware/sensor"
-	"subrosa/firmware/session"
 	"subrosa/firmware/shadow"
-	"subrosa/firmware/slot"
 	"subrosa/firmware/state"
 	"subrosa/firmware/topic"
 	"subrosa/firmware/wall"
@@ -84,8 +77,10 @@ func parse(args []string) (o options, err error) {
 	f.StringVar(&o.scenario.epoch, "epoch", "", "scenario `time` at --start (demo)")
 	f.StringVar(&o.scenario.start, "start", "", "real `time` at which the scenario begins (demo)")
 	f.Float64Var(&o.scenario.speed, "speed", 1, "how much faster than real the scenario runs (demo)")
-	if err := f.Parse(args); err != nil {
+	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return o, err
+	} else if err != nil {
+		return o, &usageError{err}
 	}
 	if f.NArg() > 0 {
 		return o, &usageError{fmt.Errorf("what is %q? See --help", f.Arg(0))}
@@ -162,13 +157,13 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	}
 	id := topic.Identity{Role: topic.Unit, Unit: c.Unit, Rooms: []string{c.Room}}
 	u.shadow, err = shadow.Open(shadow.Options{Broker: c.Broker, TLS: tlsBroker, Identity: id, Dir: o.state + "/outbox", Now: clk.Now,
-		Log: log, Presence: map[string]any{"software": version(), "sealed": false}})
+		Log: log, Settle: settle(o.scenario.speed), Presence: map[string]any{"software": version(), "sealed": !o.unsealed}, Settle: o.scenario.real(2 * time.Second)})
 	if err != nil {
 		return nil, err
 	}
 	u.reg.MustRegister(u.shadow.Metrics())
 	p := room.Parts{Identity: room.Identity{Room: c.Room, Unit: c.Unit, Name: c.Name, Software: version()}, Clock: clk, Log: log,
-		State: folder, Journal: u.journal, Shadow: u.shadow, Rand: rand.Reader}
+		State: folder, Journal: u.journal, Shadow: u.shadow, Rand: rand.Reader, Unsealed: o.unsealed}
 	if p.Machine, err = restoreSession(folder, clk.Now(), log); err != nil {
 		return nil, err
 	}
@@ -179,20 +174,7 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	u.sensor = &sensor.Watcher{Start: start, Clock: clk, Log: log, Meter: loadMeter(folder, log), Rand: rand.Reader,
 		Config: sense.Config{Acoustic: c.Acoustic, Radio: c.Emitters}}
 	p.Sensor = u.sensor
-	keys, err := loadKeys(folder)
-	if err != nil {
-		return nil, err
-	}
-	if u.pages, err = listen(c); err != nil {
-		return nil, err
-	}
-	where, err := time.LoadLocation(c.Timezone)
-	if err != nil {
-		return nil, fmt.Errorf("config: timezone: %w", err)
-	}
-	u.wall, err = wall.New(wall.Options{Location: where, ChairToken: keys.Chair, ClerkToken: keys.Clerk, Log: log, Words: room.Words(),
-		WallShowsFindings: c.WallShowsFindings, Do: func(ctx context.Context, order wall.Order) error { return u.room.Do(ctx, order) }})
-	if err != nil {
+	if err := u.openPages(c, folder); err != nil {
 		return nil, err
 	}
 	p.Wall = u.wall
@@ -204,14 +186,14 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 		return nil, err
 	}
 	u.room = room.New(p)
-	if c.Metrics != "" {
-		if u.metrics, err = net.Listen("tcp", c.Metrics); err != nil {
-			return nil, fmt.Errorf("metrics: %w", err)
-		}
-	}
 	u.reg.MustRegister(u.room.Metrics())
-	log.Info("chair's page", "url", pageURL(c, u.pages)+wall.PairPath(keys.Chair))
 	return u, u.room.Subscribe()
+}
+
+// settle is how long the broker must be silent before its retained states count as read: shorter in a scenario that
+// runs faster, so that it does not take up the scene.
+func settle(speed float64) time.Duration {
+	return max(100*time.Millisecond, time.Duration(float64(2*time.Second)/max(1, speed)))
 }
 
 // mqtt passes alarms to the shadow and empties their topics.
@@ -228,28 +210,19 @@ func (u *unit) close() {
 	u.log.Info("stopped", "err", errors.Join(u.shadow.Close(), u.journal.Close()))
 }
 
-// run runs the parts until ctx ends, in an order in which each can still reach the next.
+// run runs the parts until ctx ends or one of them fails, and then ends them one after the other, so that each can
+// still reach the next: pages, sensor, shadow, room.
 func (u *unit) run(ctx context.Context) error {
-	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	fatal := make(chan error, 4)
-	var outer, core sync.WaitGroup
-	start := func(wg *sync.WaitGroup, ctx context.Context, f func(context.Context) error) {
-		wg.Go(func() {
-			if err := f(ctx); err != nil && ctx.Err() == nil {
-				fatal <- err
-			}
-		})
-	}
-	start(&core, inner, u.room.Run)
-	start(&outer, ctx, u.sensor.Run)
-	start(&core, inner, u.shadow.Run)
-	pages := &http.Server{Handler: u.wall, TLSConfig: u.tls, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(u.log.Handler(), slog.LevelDebug)}
-	serve(u.pages, pages, fatal)
-	var metrics *http.Server
+	fatal := make(chan error, 8)
+	room := start(u.room.Run, fatal)
+	shadow := start(u.shadow.Run, fatal)
+	sensor := start(u.sensor.Run, fatal)
+	servers := []*http.Server{{Handler: u.wall, TLSConfig: u.tls, ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog: slog.NewLogLogger(u.log.Handler(), slog.LevelDebug)}}
+	serve(u.pages, servers[0], fatal)
 	if u.metrics != nil {
-		metrics = &http.Server{Handler: promhttp.HandlerFor(u.reg, promhttp.HandlerOpts{}), ReadHeaderTimeout: 10 * time.Second}
-		serve(u.metrics, metrics, fatal)
+		servers = append(servers, &http.Server{Handler: promhttp.HandlerFor(u.reg, promhttp.HandlerOpts{}), ReadHeaderTimeout: 10 * time.Second})
+		serve(u.metrics, servers[1], fatal)
 	}
 	var err error
 	select {
@@ -259,124 +232,31 @@ func (u *unit) run(ctx context.Context) error {
 	u.wall.Close()
 	down, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	pages.Shutdown(down)
-	if metrics != nil {
-		metrics.Shutdown(down)
+	for _, s := range servers {
+		if s.Shutdown(down) != nil {
+			s.Close()
+		}
 	}
-	if err == nil {
-		outer.Wait()
-	}
-	stop()
-	core.Wait()
+	sensor()
+	shadow()
+	room()
 	return err
 }
 
-func serve(l net.Listener, s *http.Server, fatal chan<- error) {
+// start runs f in a goroutine of its own until stop is called, which returns when f has.
+func start(f func(context.Context) error, fatal chan<- error) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
 	go func() {
-		var err error
-		if s.TLSConfig != nil {
-			err = s.ServeTLS(l, "", "")
-		} else {
-			err = s.Serve(l)
-		}
-		if !errors.Is(err, http.ErrServerClosed) {
+		defer close(done)
+		if err := f(ctx); err != nil && ctx.Err() == nil {
 			fatal <- err
 		}
 	}()
-}
-
-// certificates loads the unit's identity for the broker, and for its pages unless they are plain.
-func certificates(c Config) (broker, pages *tls.Config, err error) {
-	if c.Cert == "" {
-		if c.Plain {
-			return nil, nil, nil
-		}
-		return nil, nil, errors.New("config: cert is missing: the unit's certificate from `subrosa site init`")
+	return func() {
+		cancel()
+		<-done
 	}
-	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
-	if err != nil {
-		return nil, nil, fmt.Errorf("certificate: %w", err)
-	}
-	b, err := os.ReadFile(c.CA)
-	if err != nil {
-		return nil, nil, fmt.Errorf("certificate: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(b) {
-		return nil, nil, fmt.Errorf("certificate: %s holds no certificate", c.CA)
-	}
-	broker = &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: pool, MinVersion: tls.VersionTLS13}
-	if !c.Plain {
-		pages = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
-	}
-	return broker, pages, nil
-}
-
-func listen(c Config) (net.Listener, error) {
-	l, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("pages: %w", err)
-	}
-	if a, ok := l.Addr().(*net.TCPAddr); c.Plain && (!ok || !a.IP.IsLoopback()) {
-		l.Close()
-		return nil, fmt.Errorf("pages: %s is not loopback, and plain pages must be", c.Listen)
-	}
-	return l, nil
-}
-
-func pageURL(c Config, l net.Listener) string {
-	u := url.URL{Scheme: "https", Host: l.Addr().String()}
-	if c.Plain {
-		u.Scheme = "http"
-	}
-	return u.String()
-}
-
-type keys struct{ Chair, Clerk string }
-
-// loadKeys returns the keys of the chair's page, made at the first start.
-func loadKeys(f state.Folder) (k keys, err error) {
-	err = f.Load("keys", &k)
-	if errors.Is(err, fs.ErrNotExist) {
-		k = keys{Chair: wall.NewToken(), Clerk: wall.NewToken()}
-		err = f.Save("keys", k)
-	}
-	return k, err
-}
-
-// loadMeter returns the windows of the slots; nil, so used up, when they are not known.
-func loadMeter(f state.Folder, log *slog.Logger) *slot.Meter {
-	m := slot.New()
-	if err := f.Load("slots", m); err != nil {
-		log.Info("slots count as used up", "err", err)
-		return nil
-	}
-	return m
-}
-
-// restoreSession resumes in the safer state.
-func restoreSession(f state.Folder, now time.Time, log *slog.Logger) (*session.Machine, error) {
-	b, err := os.ReadFile(f.Path("session"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return session.New(now, session.Default), nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("session: %w", err)
-	}
-	m, err := session.Restore(b, session.Default)
-	if err != nil {
-		log.Error("session state is unreadable: the room counts as interrupted", "err", err)
-		return session.Lost(now, session.Default), nil
-	}
-	var alive room.Alive
-	gap := time.Duration(math.MaxInt64) // unknown: the safer state
-	if err := f.Load("alive", &alive); err == nil {
-		gap = max(0, now.Sub(alive.At))
-	}
-	if _, err := m.Apply(now, session.PowerLoss(gap)); err != nil {
-		return nil, fmt.Errorf("session: %w", err)
-	}
-	return m, nil
 }
 
 // version is the software as the journal and the pages name it.

@@ -9,7 +9,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -60,47 +59,68 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	s := &sense.Server{Control: control, Records: records, Desk: sense.NewDesk()}
-	var configure []func(sense.Config, []sense.Emitter) error
 	sound, err := openSound(*soundName, *device, *rate)
 	if err != nil {
 		return err
-	}
-	if sound != nil {
-		f := sound.Format()
-		p := &sense.Pipeline[float32]{Source: sound, Rate: f.Rate, Channels: f.Channels, Desk: s.Desk}
-		s.Pipelines = append(s.Pipelines, p)
-		configure = append(configure, func(c sense.Config, _ []sense.Emitter) error {
-			ds, err := detectors.Build(detectors.Acoustic, c.Acoustic, detectors.Stream{Rate: f.Rate})
-			p.Use(ds)
-			return err
-		})
 	}
 	radio, err := openRadio(*radioName)
 	if err != nil {
 		return err
 	}
+	var e ears
+	if sound != nil {
+		f := sound.Format()
+		e.sound = &sense.Pipeline[float32]{Source: sound, Rate: f.Rate, Channels: f.Channels, Desk: s.Desk}
+		s.Pipelines = append(s.Pipelines, e.sound)
+	}
 	if radio != nil {
 		f := radio.Format()
-		p := &sense.Pipeline[complex64]{Source: radio, Rate: f.Rate, Centre: f.Centre, Desk: s.Desk}
-		s.Pipelines = append(s.Pipelines, p)
-		configure = append(configure, func(c sense.Config, baseline []sense.Emitter) error {
-			st := detectors.Stream{Rate: f.Rate, Centre: f.Centre}
-			for _, e := range baseline {
-				st.Baseline = append(st.Baseline, emitter.Known{Hz: e.Hz, BwHz: e.BwHz, LevelDB: e.LevelDB})
-			}
-			ds, err := detectors.Build(detectors.Radio, c.Radio, st)
-			p.Use(ds)
-			return err
-		})
+		e.radio = &sense.Pipeline[complex64]{Source: radio, Rate: f.Rate, Centre: f.Centre, Desk: s.Desk}
+		s.Pipelines = append(s.Pipelines, e.radio)
 	}
-	s.Configure = func(c sense.Config, b []sense.Emitter) error {
-		var errs []error
-		for _, f := range configure {
-			errs = append(errs, f(c, b))
-		}
-		return errors.Join(errs...)
-	}
+	s.Configure, s.Baseline = e.configure, e.learned
 	return s.Run(ctx)
+}
+
+// ears chooses the detectors of the two pipelines, either of which may be nil.
+type ears struct {
+	sound    *sense.Pipeline[float32]
+	radio    *sense.Pipeline[complex64]
+	names    []string // of radio detectors
+	baseline []emitter.Known
+}
+
+func (e *ears) configure(c sense.Config) error {
+	e.names = c.Radio
+	if e.sound != nil {
+		ds, err := detectors.Build(detectors.Acoustic, c.Acoustic, detectors.Stream{Rate: e.sound.Rate})
+		if err != nil {
+			return err
+		}
+		e.sound.Use(ds)
+	}
+	return e.tune()
+}
+
+func (e *ears) learned(known []sense.Emitter) error {
+	e.baseline = nil
+	for _, k := range known {
+		e.baseline = append(e.baseline, emitter.Known{Hz: k.Hz, BwHz: k.BwHz, LevelDB: k.LevelDB})
+	}
+	return e.tune()
+}
+
+// tune builds the radio detectors anew.
+func (e *ears) tune() error {
+	if e.radio == nil {
+		return nil
+	}
+	ds, err := detectors.Build(detectors.Radio, e.names, detectors.Stream{Rate: e.radio.Rate, Centre: e.radio.Centre, Baseline: e.baseline})
+	if err != nil {
+		return err
+	}
+	e.radio.Use(ds)
+	return nil
 }
 
 // descriptor returns an inherited descriptor, in non-blocking mode so that Close unblocks Read.
@@ -122,7 +142,11 @@ func openSound(name, device string, rate int) (audio.Source, error) {
 		}
 		return soundpipe.New(f)
 	case "microphone":
-		return portaudio.Open(portaudio.Config{Device: device, Format: audio.Format{Rate: rate}})
+		src, err := portaudio.Open(portaudio.Config{Device: device, Format: audio.Format{Rate: rate}})
+		if err != nil { // the room unit is told by a record, and radio goes on
+			return absent{err, audio.Format{Rate: rate, Channels: 1}}, nil
+		}
+		return src, nil
 	}
 	return nil, fmt.Errorf("--sound %q, want none, pipe or microphone", name)
 }
@@ -140,3 +164,13 @@ func openRadio(name string) (sdr.Source, error) {
 	}
 	return nil, fmt.Errorf("--radio %q, want none or pipe", name)
 }
+
+// absent is a microphone that could not be opened.
+type absent struct {
+	err    error
+	format audio.Format
+}
+
+func (a absent) Read([]float32) (int64, int, error) { return 0, 0, a.err }
+func (a absent) Format() audio.Format               { return a.format }
+func (absent) Close() error                         { return nil }

@@ -3,6 +3,7 @@ package room
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -11,25 +12,44 @@ import (
 	"subrosa/firmware/finding"
 	"subrosa/firmware/record"
 	"subrosa/firmware/report"
+	"subrosa/firmware/sensor"
 	"subrosa/firmware/session"
 	"subrosa/firmware/slot"
 	"subrosa/firmware/topic"
 	"subrosa/firmware/wall"
 )
 
-func topicSession(room string) string { return topic.SessionReported(room) }
-
-// report sends one of the unit's own states; what fails is the outbox's health.
+// report sends one of the unit's own states.
 func (r *Room) report(what string, v any) {
 	name := map[string]func(string) string{"health": topic.Health, "coverage": topic.Coverage, "levels": topic.Levels,
 		"baseline": topic.BaselineReported}[what](r.p.Unit)
-	if err := r.p.Shadow.Report(name, v); err != nil {
-		r.p.Log.Warn("report", "what", what, "err", err)
-	}
+	r.check("outbox", what, r.p.Shadow.Report(name, v))
 }
 
-// check notes whether a part works. Trouble raises a health alarm, once; its end clears it.
-func (r *Room) check(part string, err error) {
+// fault is trouble with a part, told apart by who found it: what one finds in order must not hide what another finds
+// broken.
+type fault struct{ part, by string }
+
+// fault returns what is wrong with a part, nil if nothing is known.
+func (r *Room) fault(part string) (err error) {
+	first := ""
+	for k, e := range r.faults {
+		if k.part == part && (err == nil || k.by < first) {
+			first, err = k.by, e
+		}
+	}
+	return err
+}
+
+// check notes what by found about a part, nil when it works. part is a published name of sensor-dead. Trouble raises a
+// health alarm, once; its end clears it.
+func (r *Room) check(part, by string, err error) {
+	if err != nil {
+		r.faults[fault{part, by}] = err
+	} else {
+		delete(r.faults, fault{part, by})
+	}
+	err = r.fault(part)
 	c := r.checks[part]
 	if c == nil {
 		c = &report.Check{Name: part, OK: true, Since: r.p.Clock.Now()}
@@ -38,36 +58,47 @@ func (r *Room) check(part string, err error) {
 	if c.OK != (err == nil) {
 		c.OK, c.Since = err == nil, r.p.Clock.Now()
 	}
-	c.Note = ""
-	if err != nil {
-		c.Note = err.Error()
-	}
-	if err == nil {
+	switch {
+	case err == nil:
+		c.Note = ""
 		r.clear(part)
-	} else if _, told := r.troubles[part]; !told {
-		r.p.Log.Warn("health", "part", part, "err", err)
-		f := finding.Finding{ID: finding.NewID(r.p.Clock.Now(), r.p.Rand), Kind: detect.SensorDead, Name: part, Alarm: true,
-			Sense: detect.Health, Side: finding.Unknown, Start: r.p.Clock.Now()}
-		f.Cause = finding.CauseOf(f.Kind, f.Name, 0)
-		r.troubles[part] = f.ID
-		r.p.Book.Observe(context.Background(), f)
+	case errors.Is(err, sensor.ErrGrammar):
+		c.Note = err.Error()
+		r.raise(part, detect.SensorTamper, "grammar")
+	default:
+		c.Note = err.Error()
+		r.raise(part, detect.SensorDead, part)
 	}
 }
 
-// clear ends the health alarm of a part.
+// raise raises the health alarm of a part, unless it stands.
+func (r *Room) raise(part string, kind detect.Kind, name string) {
+	key := part + "/" + kind.String()
+	if _, told := r.troubles[key]; told {
+		return
+	}
+	now := r.p.Clock.Now()
+	r.p.Log.Warn("health", "part", part, "err", r.fault(part))
+	f := finding.Finding{ID: finding.NewID(now, r.p.Rand), Kind: kind, Name: name, Alarm: true, Sense: detect.Health,
+		Side: finding.Unknown, Start: now, Coverage: r.coverageLine(detect.Health, ""), Cause: finding.CauseOf(kind, name, 0)}
+	r.troubles[key] = f.ID
+	r.p.Book.Observe(context.Background(), f)
+}
+
+// clear ends the health alarms of a part.
 func (r *Room) clear(part string) {
-	if id, told := r.troubles[part]; told {
-		delete(r.troubles, part)
-		r.p.Book.End(context.Background(), id)
+	for _, kind := range []detect.Kind{detect.SensorDead, detect.SensorTamper} {
+		key := part + "/" + kind.String()
+		if id, told := r.troubles[key]; told {
+			delete(r.troubles, key)
+			r.p.Book.End(context.Background(), id)
+		}
 	}
 }
 
-// ok reports whether a part is not known to be in trouble.
-func (r *Room) ok(part string) bool { c := r.checks[part]; return c == nil || c.OK }
-
-// Health is told by the alarm book and others when a part fails and, with nil, when it works again.
+// Health is told by the alarm book when a part of it fails and, with nil, when it works again.
 func (r *Room) Health(part string, err error) {
-	r.post(func() { r.check(healthName(part), err) })
+	r.post(func() { r.check(healthName(part), "book", err) })
 }
 
 // healthName maps the parts of the alarm book to published names.
@@ -80,15 +111,12 @@ func healthName(part string) string {
 
 // watch looks after what does not speak up by itself.
 func (r *Room) watch(now time.Time) {
-	since := r.statusAt
-	if since.IsZero() {
-		since = r.begun
-	}
 	var err error
-	if now.Sub(since) > silentAfter {
+	if now.Sub(r.heardAt) > silentAfter {
 		err = errSilent
+		r.silence()
 	}
-	r.check("sensor-process", err)
+	r.check("sensor-process", "silence", err)
 	st := r.p.Shadow.Status()
 	err = nil
 	if !st.Connected && now.Sub(st.Since) > brokerAfter {
@@ -97,31 +125,19 @@ func (r *Room) watch(now time.Time) {
 			err = st.Err
 		}
 	}
-	r.check("broker", err)
-	if st.Disk != nil {
-		r.check("outbox", st.Disk)
-	}
-	degraded := false
-	for _, c := range r.checks {
-		degraded = degraded || !c.OK
-	}
-	for flag, on := range map[session.Flag]bool{session.Degraded: degraded, session.Unsealed: true} {
+	r.check("broker", "link", err)
+	r.check("outbox", "disk", st.Disk)
+	for flag, on := range map[session.Flag]bool{session.Degraded: len(r.faults) > 0, session.Unsealed: r.p.Unsealed} {
 		if r.session.Has(flag) != on {
-			if err := r.apply(session.SetFlag(flag, on)); err != nil {
-				r.p.Log.Error("session", "err", err)
-			}
+			r.must(session.SetFlag(flag, on))
 		}
 	}
 	r.sendHealth()
 }
 
-type plainError string
-
-func (e plainError) Error() string { return string(e) }
-
-const (
-	errSilent = plainError("the sensor is silent")
-	errBroker = plainError("the broker cannot be reached")
+var (
+	errSilent = errors.New("the sensor is silent")
+	errBroker = errors.New("the broker cannot be reached")
 )
 
 // sendHealth reports health when it has changed.
@@ -156,8 +172,8 @@ func (r *Room) cover(s record.Status) {
 	}
 }
 
-// coverageLine says in one line what was looked at and what cannot be seen.
-func (r *Room) coverageLine(s detect.Sense) string {
+// coverageLine says in one line how much was looked at, of what, and what cannot be seen.
+func (r *Room) coverageLine(s detect.Sense, share string) string {
 	st := Stream{}
 	switch s {
 	case detect.Acoustic:
@@ -167,7 +183,7 @@ func (r *Room) coverageLine(s detect.Sense) string {
 	default:
 		return "self-test"
 	}
-	line := "looked at: " + span(st.LoHz, st.HiHz)
+	line := share + ": " + span(st.LoHz, st.HiHz)
 	for i, slug := range st.Cannot {
 		if i == 0 {
 			line += "; cannot see: "
@@ -198,13 +214,12 @@ func (r *Room) tell() {
 	}
 	v.Alarms = r.p.Book.Alarms()
 	slices.Reverse(v.Alarms)
-	fresh := !r.statusAt.IsZero() && now.Sub(r.statusAt) < silentAfter
 	add := func(name wall.Text, st Stream, share record.Share) {
 		c := wall.Coverage{Sense: name}
 		for _, slug := range st.Cannot {
 			c.Cannot = append(c.Cannot, wall.Text(report.CannotText(slug)))
 		}
-		if st.Present && fresh {
+		if st.Present && !r.statusAt.IsZero() {
 			c.Share, c.Sees = int(share), wall.Text{DE: spanDE(st.LoHz, st.HiHz), EN: span(st.LoHz, st.HiHz)}
 		}
 		v.Coverage = append(v.Coverage, c)

@@ -1,7 +1,12 @@
 package room
 
 import (
+	"strconv"
+
 	"github.com/prometheus/client_golang/prometheus"
+
+	"subrosa/dsp/detect"
+	"subrosa/firmware/finding"
 )
 
 var (
@@ -10,8 +15,27 @@ var (
 	restartsDesc = prometheus.NewDesc("subrosa_sensor_restarts_total", "Restarts of the sensor process.", nil, nil)
 	openDesc     = prometheus.NewDesc("subrosa_alarms", "Alarms by state.", []string{"state"}, nil)
 	okDesc       = prometheus.NewDesc("subrosa_check_ok", "Self-tests: 1 in order, 0 not.", []string{"check"}, nil)
+	foundDesc    = prometheus.NewDesc("subrosa_findings_total", "Findings of the sensor; alarm=false is information only.", []string{"kind", "alarm"}, nil)
+	mergedDesc   = prometheus.NewDesc("subrosa_findings_merged_total", "Findings that were only counted, because the sensor may say no more.", []string{"kind"}, nil)
 	stateDesc    = prometheus.NewDesc("subrosa_session", "1 for the session's present state.", []string{"state"}, nil)
 )
+
+// figures are what is counted since the start.
+type figures struct {
+	findings map[class]int
+	merged   map[detect.Kind]int
+}
+
+type class struct {
+	kind  detect.Kind
+	alarm bool
+}
+
+func newFigures() figures {
+	return figures{findings: map[class]int{}, merged: map[detect.Kind]int{}}
+}
+
+func (f *figures) found(x finding.Finding) { f.findings[class{x.Kind, x.Alarm}]++ }
 
 // Metrics returns the room's figures, the sensor's among them.
 func (r *Room) Metrics() prometheus.Collector { return collector{r} }
@@ -19,7 +43,7 @@ func (r *Room) Metrics() prometheus.Collector { return collector{r} }
 type collector struct{ r *Room }
 
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{bitsDesc, ceilingDesc, restartsDesc, openDesc, okDesc, stateDesc} {
+	for _, d := range []*prometheus.Desc{bitsDesc, ceilingDesc, restartsDesc, openDesc, okDesc, foundDesc, mergedDesc, stateDesc} {
 		ch <- d
 	}
 }
@@ -27,7 +51,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 // Collect asks the room's goroutine; a room that does not run has no figures.
 func (c collector) Collect(ch chan<- prometheus.Metric) {
 	got := make(chan []prometheus.Metric, 1)
-	c.r.post(func() { got <- c.r.figures() })
+	c.r.post(func() { got <- c.r.measure() })
 	select {
 	case ms := <-got:
 		for _, m := range ms {
@@ -37,13 +61,22 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-func (r *Room) figures() (ms []prometheus.Metric) {
+func (r *Room) measure() (ms []prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ms = append(ms, prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...))
 	}
 	gauge(bitsDesc, float64(r.bits))
 	gauge(ceilingDesc, float64(r.ceiling()))
-	gauge(restartsDesc, float64(r.p.Sensor.Restarts()))
+	total := func(d *prometheus.Desc, n int, labels ...string) {
+		ms = append(ms, prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...))
+	}
+	total(restartsDesc, r.p.Sensor.Restarts())
+	for c, n := range r.figures.findings {
+		total(foundDesc, n, c.kind.String(), strconv.FormatBool(c.alarm))
+	}
+	for k, n := range r.figures.merged {
+		total(mergedDesc, n, k.String())
+	}
 	count := map[string]float64{"raised": 0, "held": 0, "cleared": 0}
 	for _, a := range r.p.Book.Alarms() {
 		count[string(a.State)]++

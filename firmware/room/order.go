@@ -3,6 +3,7 @@ package room
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"subrosa/firmware/alarm"
@@ -24,7 +25,8 @@ func (r *Room) Subscribe() error {
 	)
 }
 
-// wait posts a task and waits until it is done: a desired state counts as taken only then.
+// wait posts a task and waits until it is done, because a desired state counts as taken only then. So the shadow must
+// have ended before the room does.
 func (r *Room) wait(f func()) {
 	done := make(chan struct{})
 	r.post(func() { defer close(done); f() })
@@ -51,8 +53,16 @@ func (r *Room) desired(m shadow.Message) {
 	}
 	if err != nil {
 		r.p.Log.Warn("desired session refused", "writer", m.Writer, "err", err)
-		r.append("session.refused", map[string]any{"state": d.State, "role": d.Role, "version": d.Version})
+		r.append("session.refused", map[string]any{"state": known(session.States, d.State), "role": known(session.Roles, d.Role), "version": d.Version})
 	}
+}
+
+// known returns what is on the list, and "unknown" otherwise: a record holds no text from outside.
+func known[T ~string](list []T, v T) T {
+	if slices.Contains(list, v) {
+		return v
+	}
+	return "unknown"
 }
 
 type answer struct {
@@ -77,27 +87,40 @@ type learning struct {
 	Learn bool `json:"learn"`
 }
 
-// learn begins or ends the learning of a baseline. In a closed session nothing is learned: what is on the air then is
-// what is looked for.
+// learn begins or ends the learning of a baseline. While a session is on its way or closed nothing is learned: what is
+// on the air then is what is looked for.
 func (r *Room) learn(m shadow.Message) {
 	l, err := decode[learning](m)
 	if err != nil {
 		r.p.Log.Warn("desired baseline", "err", err)
 		return
 	}
-	if l.Learn && r.p.Machine.State() != session.Open && r.p.Machine.State() != session.Planned {
+	if s := r.p.Machine.State(); l.Learn && s != session.Open && s != session.Planned {
 		r.p.Log.Warn("baseline refused: a session is running")
-		r.append("baseline.refused", map[string]any{"state": r.p.Machine.State()})
+		r.append("baseline.refused", map[string]any{"state": s})
+		return
+	}
+	switch {
+	case l.Learn:
+		r.learning.State, r.learning.Progress = "learning", 0
+		r.append("baseline.learning", map[string]any{"version": m.Version})
+	case r.learning.State != "learning":
 		return
 	}
 	r.p.Sensor.Learn(l.Learn)
-	if l.Learn {
-		r.learning = report.Baseline{State: "learning", Emitters: len(r.baseline.Emitters)}
-		r.append("baseline.learning", map[string]any{"writer": m.Writer})
-	}
 	r.report("baseline", r.learning)
 }
 
+// ready describes the baseline that is in use.
+func (r *Room) ready() report.Baseline {
+	if r.baseline.Format == 0 {
+		return report.Baseline{State: "none"}
+	}
+	at := r.baseline.Learned
+	return report.Baseline{State: "ready", Progress: 1, Learned: &at, Emitters: len(r.baseline.Emitters)}
+}
+
+// progress takes note of how much of a baseline has arrived.
 func (r *Room) progress(v float64) {
 	r.learning.State, r.learning.Progress = "learning", v
 	r.report("baseline", r.learning)
@@ -105,16 +128,17 @@ func (r *Room) progress(v float64) {
 
 // learned takes a whole baseline and hands it back to the sensor.
 func (r *Room) learned(es []sense.Emitter) {
-	now := r.p.Clock.Now()
-	r.baseline = baseline{Format: 1, Learned: now, Emitters: es}
-	r.check("state", r.p.State.Save("baseline", r.baseline))
+	r.baseline = baseline{Format: 1, Learned: r.p.Clock.Now(), Emitters: es}
+	r.check("state", "baseline", r.p.State.Save("baseline", r.baseline))
 	r.p.Sensor.SetBaseline(es)
-	r.learning = report.Baseline{State: "ready", Progress: 1, Learned: &now, Emitters: len(es)}
+	r.learning = r.ready()
 	r.append("baseline.learned", map[string]any{"emitters": len(es)})
 	r.report("baseline", r.learning)
 }
 
 const orderWithin = 5 * time.Second // real time
+
+var errStopped = errors.New("room: the unit is stopping")
 
 // Do carries out an order from the chair's page.
 func (r *Room) Do(ctx context.Context, o wall.Order) error {
@@ -127,6 +151,8 @@ func (r *Room) Do(ctx context.Context, o wall.Order) error {
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-r.done:
+		return errStopped
 	}
 }
 
@@ -150,9 +176,6 @@ func (r *Room) order(o wall.Order) error {
 	e := map[wall.Act]session.Event{wall.Start: session.Start(o.Role), wall.Confirm: session.Confirm(o.Role, o.Reason),
 		wall.Interrupt: session.Interrupt(o.Role, o.Reason), wall.Resume: session.Resume(o.Role), wall.End: session.End(o.Role)}[o.Act]
 	err := r.apply(e)
-	if err == nil {
-		r.proposal = nil
-		r.tell()
-	}
+	r.tell()
 	return err
 }

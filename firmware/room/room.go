@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
@@ -48,9 +49,11 @@ type Parts struct {
 	Shadow  *shadow.Shadow
 	Sensor  *sensor.Watcher
 	Wall    *wall.Handler
-	Rand    io.Reader
-	Sound   Stream // what the sensor listens to
+	Rand    io.Reader // for identifiers
+	Sound   Stream    // what the sensor listens to
 	Radio   Stream
+	// Unsealed says that the kernel does not seal the sensor.
+	Unsealed bool
 }
 
 // Stream is one kind of samples as the room knows it.
@@ -75,22 +78,29 @@ type Room struct {
 	wake  chan struct{}
 	done  chan struct{} // closed when Run has ended
 
-	begun      time.Time
-	closedAt   time.Time // since when what is said is confidential
-	status     record.Status
-	statusAt   time.Time
-	statuses   int // since the session entered its present state
+	// What the sensor says.
+	status   record.Status
+	statusAt time.Time // zero: the present run has said nothing
+	heardAt  time.Time // when it was heard last, or had a reason to be silent
+	statuses int       // since the session entered its present state
+	findings map[string]bool
+	bits     int // that it can have said in the last hour
+	coverage report.Coverage
+	figures  figures
+
+	// How the unit is.
+	faults     map[fault]error
 	checks     map[string]*report.Check
-	findings   map[string]bool   // ids that the sensor holds open
-	troubles   map[string]string // health part → id of its finding
-	bits       int
-	baseline   baseline
-	learning   report.Baseline
-	proposal   *wall.Proposal
-	session    session.Report
-	coverage   report.Coverage
+	troubles   map[string]string // what an alarm was raised for → id of its finding
 	healthSent string
-	alive      Alive
+
+	// What the room does.
+	session  session.Report
+	closedAt time.Time // since when what is said is confidential
+	proposal *wall.Proposal
+	baseline baseline
+	learning report.Baseline
+	aliveAt  time.Time
 }
 
 // Alive is the state from which the next start tells how long the unit was away.
@@ -105,24 +115,37 @@ type baseline struct {
 }
 
 const (
-	tickEvery   = 500 * time.Millisecond
-	aliveEvery  = 10 * time.Second
-	silentAfter = 2*slot.StatusEvery + 5*time.Second
-	brokerAfter = time.Minute // without a broker before that is an alarm
+	tickEvery    = 500 * time.Millisecond
+	aliveEvery   = 10 * time.Second
+	restoreAfter = time.Second // so that everybody sees the room being given back
+	silentAfter  = 2*slot.StatusEvery + 5*time.Second
+	brokerAfter  = time.Minute // without a broker before that is an alarm
 )
 
-// New prepares a room. It takes over the events of the sensor and the orders of the pages.
+// New prepares a room. It takes over the events of the sensor and the orders of the pages, and tells the sensor
+// whether the session is closed and what it knows already: call it before the sensor runs.
 func New(p Parts) *Room {
-	r := &Room{p: p, wake: make(chan struct{}, 1), done: make(chan struct{}), checks: map[string]*report.Check{}, findings: map[string]bool{},
-		troubles: map[string]string{}, learning: report.Baseline{State: "none"}}
+	r := &Room{p: p, wake: make(chan struct{}, 1), done: make(chan struct{}), findings: map[string]bool{}, faults: map[fault]error{},
+		checks: map[string]*report.Check{}, troubles: map[string]string{}, figures: newFigures(), learning: report.Baseline{State: "none"}}
 	p.Sensor.Events = sensor.Events{
 		Found:    func(f finding.Finding) { r.post(func() { r.found(f) }) },
 		Status:   func(s record.Status) { r.post(func() { r.heard(s) }) },
 		Learned:  func(b []sense.Emitter) { r.post(func() { r.learned(b) }) },
 		Learning: func(v float64) { r.post(func() { r.progress(v) }) },
 		Merged:   func(k detect.Kind, n int) { r.post(func() { r.merged(k, n) }) },
-		Lost:     func() { r.post(r.lost) },
+		Failing:  func(c record.Cause) { r.post(func() { r.failing(c) }) },
+		Ended:    func(e sensor.End) { r.post(func() { r.ended(e) }) },
 		Spoken:   r.spoken,
+	}
+	p.Sensor.SetClosed(p.Machine.State().Confidential())
+	switch err := p.State.Load("baseline", &r.baseline); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err == nil && r.baseline.Format == 1:
+		p.Sensor.SetBaseline(r.baseline.Emitters)
+		r.learning = r.ready()
+	default:
+		p.Log.Error("the baseline is unreadable: learn anew", "err", err)
+		r.baseline = baseline{}
 	}
 	return r
 }
@@ -138,45 +161,76 @@ func (r *Room) post(f func()) {
 	}
 }
 
-// Run works until ctx ends.
+// Run works until ctx ends, and then through what was posted before.
 func (r *Room) Run(ctx context.Context) error {
 	defer close(r.done)
-	r.begin(ctx)
+	r.begin()
+	tick := r.p.Clock.After(0)
 	for {
 		select {
 		case <-ctx.Done():
+			r.work()
 			r.finish()
 			return nil
 		case <-r.wake:
-		case <-r.p.Clock.After(tickEvery):
+			r.work()
+		case <-tick:
+			r.tick(context.WithoutCancel(ctx))
+			tick = r.p.Clock.After(tickEvery)
 		}
-		r.mu.Lock()
-		tasks := r.tasks
-		r.tasks = nil
-		r.mu.Unlock()
-		for _, f := range tasks {
-			f()
-		}
-		r.tick(ctx)
 	}
 }
 
-func (r *Room) begin(ctx context.Context) {
-	r.begun = r.p.Clock.Now()
-	if err := r.p.State.Load("baseline", &r.baseline); err == nil && r.baseline.Format == 1 {
-		r.p.Sensor.SetBaseline(r.baseline.Emitters)
-		at := r.baseline.Learned
-		r.learning = report.Baseline{State: "ready", Progress: 1, Learned: &at, Emitters: len(r.baseline.Emitters)}
+// work does what was posted.
+func (r *Room) work() {
+	r.mu.Lock()
+	tasks := r.tasks
+	r.tasks = nil
+	r.mu.Unlock()
+	for _, f := range tasks {
+		f()
 	}
-	r.report("baseline", r.learning)
-	r.append("unit.started", map[string]any{"software": r.p.Software})
+}
+
+func (r *Room) begin() {
+	now := r.p.Clock.Now()
+	r.heardAt = now
 	r.session = r.p.Machine.Report()
+	if r.session.State.Confidential() {
+		r.closedAt = r.session.Since
+	}
+	r.append("unit.started", map[string]any{"software": r.p.Software, "state": r.session.State, "reason": r.session.Reason})
+	r.publish()
+	r.report("baseline", r.learning)
 	r.tell()
 }
 
 func (r *Room) finish() {
 	r.append("unit.stopped", map[string]any{"state": r.p.Machine.State()})
 	r.save()
+	r.alive(r.p.Clock.Now())
+}
+
+// tick does what time alone does.
+func (r *Room) tick(ctx context.Context) {
+	now := r.p.Clock.Now()
+	r.p.Book.Tick(ctx)
+	r.watch(now)
+	r.move(r.p.Machine.Tick(now))
+	r.points()
+	if r.session.State == session.Restoring && now.Sub(r.session.Since) >= restoreAfter { // nothing of the building was taken over yet
+		r.must(session.Restored())
+	}
+	if now.Sub(r.aliveAt) >= aliveEvery {
+		r.alive(now)
+	}
+	r.tell()
+}
+
+// alive notes that the unit runs.
+func (r *Room) alive(now time.Time) {
+	r.aliveAt = now
+	r.check("state", "alive", r.p.State.Save("alive", Alive{now}))
 }
 
 // append records an entry; a journal that fails is a health alarm, and everything else goes on.
@@ -188,176 +242,10 @@ func (r *Room) append(kind string, payload any) {
 	e := journal.Entry{Kind: kind, Time: r.p.Clock.Now(), Payload: b}
 	r.Stamp(&e)
 	_, err = r.p.Journal.Append(context.Background(), e)
-	r.check("journal", err)
+	r.check("journal", "room", err)
 }
 
 // Stamp fills in what the unit knows of itself in every entry.
 func (r *Room) Stamp(e *journal.Entry) {
-	e.Quality, e.Software, e.Unsealed = r.p.Clock.Quality(), r.p.Software, true
-}
-
-// tick does what time alone does.
-func (r *Room) tick(ctx context.Context) {
-	now := r.p.Clock.Now()
-	r.p.Book.Tick(ctx)
-	r.watch(now)
-	r.move(r.p.Machine.Tick(now))
-	r.points(now)
-	if now.Sub(r.alive.At) >= aliveEvery {
-		r.alive.At = now
-		r.check("state", r.p.State.Save("alive", r.alive))
-	}
-	r.tell()
-}
-
-// apply lets the session take an event.
-func (r *Room) apply(e session.Event) error {
-	c, err := r.p.Machine.Apply(r.p.Clock.Now(), e)
-	if err != nil {
-		return err
-	}
-	r.move(c)
-	return nil
-}
-
-// move does what a change of the session asks for.
-func (r *Room) move(c session.Changed) {
-	if !c.Report && !c.Moved() {
-		return
-	}
-	r.session = r.p.Machine.Report()
-	if c.Moved() {
-		r.statuses = 0
-		r.p.Log.Info("session", "from", c.From, "to", c.To, "on", c.On, "role", c.Role)
-		r.p.Sensor.SetClosed(c.To.Confidential())
-		r.append("session.changed", map[string]any{"from": c.From, "to": c.To, "on": c.On, "role": c.Role, "reason": c.Reason,
-			"points": r.session.Points, "flags": r.session.Flags})
-		if c.To == session.Restoring { // nothing of the building was taken over yet
-			r.post(func() {
-				if err := r.apply(session.Restored()); err != nil {
-					r.p.Log.Error("session", "err", err)
-				}
-			})
-		}
-	}
-	r.save()
-	r.check("outbox", r.p.Shadow.Report(topicSession(r.p.Room), r.session))
-}
-
-func (r *Room) save() {
-	b, err := r.p.Machine.Snapshot()
-	if err == nil {
-		err = r.p.State.Save("session", json.RawMessage(b))
-	}
-	r.check("state", err)
-}
-
-// points tells the machine what is proven of the handover.
-func (r *Room) points(now time.Time) {
-	s := r.p.Machine.State()
-	if !s.Step() && s != session.Interrupted {
-		return
-	}
-	alive := !r.statusAt.IsZero() && now.Sub(r.statusAt) < silentAfter
-	ps := []session.Point{
-		{Name: "sensor-alive", Step: session.Handover, Proven: alive},
-		{Name: "journal-writes", Step: session.Handover, Proven: r.ok("journal")},
-	}
-	swept := r.statuses > 0 && s == session.Sweep || s == session.Arming || s == session.Interrupted
-	if r.p.Sound.Present {
-		ps = append(ps, session.Point{Name: "sound-covered", Step: session.Sweep,
-			Proven: alive && swept && r.status.Coverage[record.Ultrasonic] >= record.Most})
-	}
-	if r.p.Radio.Present {
-		ps = append(ps, session.Point{Name: "radio-covered", Step: session.Sweep,
-			Proven: alive && swept && r.status.Coverage[record.Radio] >= record.Most})
-	}
-	if err := r.apply(session.Points(ps)); err != nil {
-		r.p.Log.Error("session", "err", err)
-	}
-}
-
-// found takes a finding of the sensor.
-func (r *Room) found(f finding.Finding) {
-	if f.Open() {
-		r.findings[f.ID] = true
-	} else {
-		delete(r.findings, f.ID)
-	}
-	f.Coverage = r.coverageLine(f.Sense)
-	if !f.Alarm {
-		r.p.Log.Info("finding", "kind", f.Kind, "name", f.Name, "open", f.Open())
-		return
-	}
-	r.p.Book.Observe(context.Background(), f)
-}
-
-// lost ends what the sensor held open when it ended: whether it lasts is not known until it is found again.
-func (r *Room) lost() {
-	for id := range r.findings {
-		r.p.Book.End(context.Background(), id)
-	}
-	clear(r.findings)
-	r.statusAt = time.Time{}
-}
-
-func (r *Room) merged(kind detect.Kind, n int) {
-	r.p.Log.Warn("findings merged", "kind", kind, "count", n)
-	r.append("findings.merged", map[string]any{"kind": kind, "count": n})
-}
-
-// heard takes a status of the sensor.
-func (r *Room) heard(s record.Status) {
-	now := r.p.Clock.Now()
-	r.status, r.statusAt = s, now
-	r.statuses++
-	r.clear("sensor-process")
-	if s.Health&record.Restart == 0 { // the first status may come before the first sample
-		r.sourceCheck("microphone", r.p.Sound.Present, s.Health, record.SoundOn, record.SoundDead)
-		r.sourceCheck("receiver", r.p.Radio.Present, s.Health, record.RadioOn, record.RadioDead)
-	}
-	l := report.Levels{Thirds: []report.Third{}, Bands: []report.Band{}, Open: s.Open}
-	for i, v := range s.Thirds {
-		if v == v {
-			l.Thirds = append(l.Thirds, report.Third{Hz: record.Thirds[i], DB: v})
-		}
-	}
-	for i, v := range s.Bands {
-		if v == v {
-			l.Bands = append(l.Bands, report.Band{Name: r.bandName(i), DB: v})
-		}
-	}
-	r.report("levels", l)
-	r.cover(s)
-}
-
-var errNoSamples = errors.New("no samples arrive")
-var errDeadSamples = errors.New("nothing but exact silence")
-
-func (r *Room) sourceCheck(part string, present bool, health uint16, on, dead uint16) {
-	switch {
-	case !present:
-	case health&on == 0:
-		r.check(part, errNoSamples)
-	case health&dead != 0:
-		r.check(part, errDeadSamples)
-	default:
-		r.check(part, nil)
-	}
-}
-
-// bandName names one of the equal parts of the receiver's span by its middle, MHz.
-func (r *Room) bandName(i int) string {
-	w := (r.p.Radio.HiHz - r.p.Radio.LoHz) / record.Bands
-	return fmt.Sprintf("%.2f MHz", (r.p.Radio.LoHz+w*(float64(i)+0.5))/1e6)
-}
-
-// spoken keeps the windows of the slots. It is called by the sensor's watcher.
-func (r *Room) spoken(m *slot.Meter) {
-	bits := m.Bits(r.p.Clock.Now())
-	err := r.p.State.Save("slots", m)
-	r.post(func() {
-		r.bits = bits
-		r.check("state", err)
-	})
+	e.Quality, e.Software, e.Unsealed = r.p.Clock.Quality(), r.p.Software, r.p.Unsealed
 }

@@ -18,7 +18,7 @@ import (
 //	U left closed       urgent poll: answer with one record, empty or not; left of them may be filled (0…12)
 //	C {"…"}             configuration, once, before anything else
 //	B [{"hz":…},…]      baseline, at most 200 emitters
-//	L 1 | L 0           learn a baseline; 0 ends it, and what was learned leaves in urgent records
+//	L 1 | L 0           learn a baseline; 0 ends it, and what was learned counts, and leaves in urgent records
 //
 // Nothing that comes in here can make a record larger or more frequent than its poll.
 type Control struct {
@@ -92,7 +92,7 @@ func ParseControl(line string) (Control, error) {
 	return c, nil
 }
 
-// String returns the line for c, without its end.
+// String returns the line for c, without its end. It panics if a baseline holds what is no number.
 func (c Control) String() string {
 	bit := func(b bool) string {
 		if b {

@@ -1,5 +1,9 @@
 // Package sense is what runs inside the sensor process: it takes samples from a source, runs the detectors over them,
 // and answers the room unit's polls with 16-byte records. Nothing else leaves it.
+//
+//	Pipeline (sound) ─┐            control lines
+//	                  ├─► Desk ──► Server ──► records
+//	Pipeline (radio) ─┘
 package sense
 
 import (
@@ -14,7 +18,7 @@ import (
 	"subrosa/firmware/record"
 )
 
-// Source yields samples: an audio.Source with one channel, or an sdr.Source.
+// Source yields samples: an audio.Source, or an sdr.Source.
 type Source[S detect.Sample] interface {
 	Read(dst []S) (at int64, n int, err error)
 	io.Closer
@@ -23,7 +27,7 @@ type Source[S detect.Sample] interface {
 // Pipeline runs detectors over one stream. Set the fields, then call Run once.
 type Pipeline[S detect.Sample] struct {
 	Source   Source[S]
-	Rate     int
+	Rate     int     // frames per second
 	Channels int     // interleaved in Source; the first is used
 	Centre   float64 // Hz a receiver is tuned to, 0 for sound
 	Desk     *Desk
@@ -31,15 +35,6 @@ type Pipeline[S detect.Sample] struct {
 	mu        sync.Mutex
 	detectors []detect.Detector[S]
 	replaced  bool
-	meter     meter[S]
-	blocks    int
-	level     [len(record.Thirds)]float64
-}
-
-// meter measures the coarse levels of a stream.
-type meter[S detect.Sample] interface {
-	Push(at int64, x []S)
-	Levels(dst []float64)
 }
 
 // Use replaces the detectors; findings that are open end.
@@ -49,12 +44,21 @@ func (p *Pipeline[S]) Use(ds []detect.Detector[S]) {
 	p.detectors, p.replaced = ds, true
 }
 
-// block is how many frames are read at a time, in parts of a second.
+// fresh returns the detectors to use from now on, and false if those are the same as before.
+func (p *Pipeline[S]) fresh() ([]detect.Detector[S], bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	replaced := p.replaced
+	p.replaced = false
+	return p.detectors, replaced
+}
+
+// blocksPerSecond is how many blocks are read in a second.
 const blocksPerSecond = 25
 
-// Run reads until the source ends or ctx does. io.EOF of the source is nil.
+// Run reads until the source ends or ctx does. io.EOF of the source is nil; another error is filed at the desk, too.
 func (p *Pipeline[S]) Run(ctx context.Context) error {
-	kind := p.open()
+	kind, push := p.open()
 	stop := context.AfterFunc(ctx, func() { p.Source.Close() })
 	defer stop()
 	channels := max(1, p.Channels)
@@ -63,35 +67,40 @@ func (p *Pipeline[S]) Run(ctx context.Context) error {
 	var using []detect.Detector[S]
 	for {
 		at, n, err := p.Source.Read(buf)
-		x := mono(buf, n, channels)
-		p.mu.Lock()
-		if p.replaced {
-			for _, d := range using {
-				found = d.Detect(found, 0, nil)
-			}
-			using, p.replaced = p.detectors, false
+		if ds, replaced := p.fresh(); replaced {
+			found, using = end(using, found), ds
 		}
-		p.mu.Unlock()
 		if n > 0 {
-			p.meter.Push(at, x)
+			x := mono(buf, n, channels)
 			for _, d := range using {
 				found = d.Detect(found, at, x)
 			}
+			p.note(kind, at, x, push)
 		}
-		p.account(kind, at, x, found)
-		found = found[:0]
-		if err == nil {
-			continue
+		if err != nil {
+			found = end(using, found)
 		}
-		for _, d := range using {
-			found = d.Detect(found, 0, nil)
+		if len(found) > 0 {
+			p.Desk.take(kind, found)
+			found = found[:0]
 		}
-		p.Desk.take(kind, found)
-		if errors.Is(err, io.EOF) || ctx.Err() != nil {
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF) || ctx.Err() != nil:
 			return nil
+		default:
+			p.Desk.Fail([...]record.Cause{record.SoundFailed, record.RadioFailed}[kind])
+			return fmt.Errorf("sense: %w", err)
 		}
-		return fmt.Errorf("sense: %w", err)
 	}
+}
+
+// end ends the detectors' stream.
+func end[S detect.Sample](ds []detect.Detector[S], found []detect.Detection) []detect.Detection {
+	for _, d := range ds {
+		found = d.Detect(found, 0, nil)
+	}
+	return found
 }
 
 // mono moves the first channel of n frames together.
@@ -104,60 +113,50 @@ func mono[S detect.Sample](buf []S, n, channels int) []S {
 	return buf[:n]
 }
 
-// open makes the stream known to the desk.
-func (p *Pipeline[S]) open() (kind int) {
-	s := &stream{rate: float64(p.Rate), centre: p.Centre, fresh: true}
-	var none S
-	switch any(none).(type) {
+// open makes the stream known to the desk. push feeds its meter.
+func (p *Pipeline[S]) open() (kind int, push func(at int64, x []S)) {
+	s := &stream{rate: float64(p.Rate), centre: p.Centre}
+	var m any
+	switch any(*new(S)).(type) {
 	case float32:
-		kind = sound
-		s.bands, s.mean = len(record.Thirds), true
-		p.meter = any(level.NewThirds(p.Rate, record.Thirds[:])).(meter[S])
-		nyquist := float64(p.Rate) / 2
-		s.coverage = func(c *[8]record.Share, share record.Share) {
-			for i, top := range [...]float64{record.Audible: 15e3, record.Ultrasonic: 20e3, record.Ultrasonic2: 24e3, record.Ultrasonic3: 48e3} {
-				if bottom := [...]float64{0, 15e3, 20e3, 24e3}[i]; nyquist >= 0.99*top {
-					c[i] = share
-				} else if nyquist > bottom+500 {
-					c[i] = min(share, record.Most)
-				}
-			}
-		}
+		thirds := level.NewThirds(p.Rate, record.Thirds[:])
+		kind, m, s.levels = sound, thirds, thirds.Levels
+		s.coverage = soundCoverage(float64(p.Rate) / 2)
 	default:
-		kind = radio
-		s.bands = record.Bands
-		p.meter = any(level.NewBands(record.Bands)).(meter[S])
+		bands := level.NewBands(record.Bands)
+		kind, m, s.levels = radio, bands, bands.Levels
 		s.coverage = func(c *[8]record.Share, share record.Share) { c[record.Radio] = share }
 	}
 	p.Desk.mu.Lock()
+	defer p.Desk.mu.Unlock()
 	p.Desk.streams[kind] = s
-	p.Desk.mu.Unlock()
-	return kind
+	return kind, m.(interface{ Push(int64, []S) }).Push
 }
 
-// account brings a block's samples, levels and findings to the desk.
-func (p *Pipeline[S]) account(kind int, at int64, x []S, found []detect.Detection) {
+// soundCoverage writes the share to the parts of the spectrum that lie below nyquist. A part that is cut off is seen
+// mostly at best.
+func soundCoverage(nyquist float64) func(*[8]record.Share, record.Share) {
+	const roll, some = 0.99, 500 // of a part's top; Hz of it
+	edges := [...]float64{0, 15e3, 20e3, 24e3, 48e3}
+	return func(c *[8]record.Share, share record.Share) {
+		for i, part := range [...]int{record.Audible, record.Ultrasonic, record.Ultrasonic2, record.Ultrasonic3} {
+			switch lo, hi := edges[i], edges[i+1]; {
+			case nyquist >= roll*hi:
+				c[part] = share
+			case nyquist > lo+some:
+				c[part] = min(share, record.Most)
+			}
+		}
+	}
+}
+
+// note files a block: what came, and its levels.
+func (p *Pipeline[S]) note(kind int, at int64, x []S, push func(int64, []S)) {
 	peak := peakOf(x)
-	d := p.Desk
-	d.mu.Lock()
-	s := d.streams[kind]
-	if lost := at - s.at; len(x) > 0 && !s.fresh && lost > 0 {
-		s.lost += lost
-	}
-	if len(x) > 0 {
-		s.fresh = false
-		s.at = at + int64(len(x))
-		s.samples += int64(len(x))
-	}
-	s.peak = max(s.peak, peak)
-	if p.blocks++; p.blocks%blocksPerSecond == 0 {
-		p.meter.Levels(p.level[:s.bands])
-		s.file(p.level[:s.bands])
-	}
-	d.mu.Unlock()
-	if len(found) > 0 {
-		d.take(kind, found)
-	}
+	p.Desk.mu.Lock()
+	defer p.Desk.mu.Unlock()
+	p.Desk.streams[kind].count(at, len(x), peak)
+	push(at, x)
 }
 
 // peakOf returns the greatest magnitude of a component.

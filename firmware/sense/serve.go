@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"subrosa/firmware/record"
 )
@@ -14,54 +15,65 @@ type Runner interface {
 	Run(context.Context) error
 }
 
-// Server answers the room unit. Configure is called with each configuration and baseline before the next poll is
-// answered; it chooses the detectors of the pipelines.
+// Server answers the room unit. It numbers the records, so that a lost or doubled one shows.
 type Server struct {
 	Control   io.Reader // lines of Control
 	Records   io.Writer // one record.Size-byte record for each poll
 	Desk      *Desk
 	Pipelines []Runner
-	Configure func(Config, []Emitter) error
+
+	Configure func(Config) error    // chooses the detectors
+	Baseline  func([]Emitter) error // tells those of radio what is known on the air
+
+	seq    uint8
+	failed atomic.Int32 // pipelines that have failed
+	over   atomic.Bool  // the next urgent record is the last
+	waited int          // urgent polls since a pipeline failed
 }
 
-// Run serves until the control pipe ends, which means that the room unit is gone, or until a pipeline panics. A
-// pipeline that ends or fails leaves the others running; the status shows that its samples stopped.
+var (
+	errPanicked = errors.New("sense: a programming error")
+	errFailed   = errors.New("sense: a source has failed")
+)
+
+// retryAfter is how many urgent polls after the failure of a source the process ends, to be started anew and try the
+// source again: ten minutes.
+const retryAfter = 10 * minute
+
+// Run serves until the control pipe ends, which means that the room unit is gone; that is nil. It also ends, once the
+// record that says so has left, when a pipeline panics and when all have failed; one that fails alone leaves the others
+// running for ten minutes. A recording that ends is no failure.
 func (s *Server) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan error, len(s.Pipelines))
+	ended := make(chan struct{}, len(s.Pipelines))
 	running := 0
-	var cfg Config
-	var baseline []Emitter
-	configured := false
+	start := func() {
+		for ; running < len(s.Pipelines); running++ {
+			p := s.Pipelines[running]
+			go func() {
+				s.run(ctx, p)
+				ended <- struct{}{}
+			}()
+		}
+	}
 	err := controls(s.Control, func(c Control) error {
 		switch c.Verb {
-		case 'S', 'U':
-			return s.answer(c)
-		case 'L':
-			s.Desk.SetLearning(c.Learn)
-			return nil
 		case 'C':
-			cfg, configured = *c.Config, true
-		case 'B':
-			baseline = c.Baseline
-		}
-		if !configured {
-			return nil
-		}
-		if err := s.Configure(cfg, baseline); err != nil {
+			err := s.Configure(*c.Config)
+			if err == nil {
+				start()
+			}
 			return err
+		case 'B':
+			return s.Baseline(c.Baseline)
+		case 'L':
+			return s.learn(c.Learn)
 		}
-		for ; running < len(s.Pipelines); running++ {
-			go s.run(ctx, s.Pipelines[running], ended)
-		}
-		return nil
+		return s.answer(c)
 	})
 	stop()
 	for range running {
-		if e := <-ended; e != nil && errors.Is(err, io.EOF) {
-			err = e
-		}
+		<-ended
 	}
 	if errors.Is(err, io.EOF) {
 		return nil
@@ -70,32 +82,71 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 // run turns a panic into the one record that may tell of it.
-func (s *Server) run(ctx context.Context, p Runner, ended chan<- error) {
-	var err error
+func (s *Server) run(ctx context.Context, p Runner) {
 	defer func() {
-		if v := recover(); v != nil {
-			s.Desk.Die(1)
-			err = fmt.Errorf("sense: pipeline panicked")
+		if recover() != nil {
+			s.Desk.Fail(record.Panicked)
+			s.over.Store(true)
 		}
-		ended <- err
 	}()
-	if err = p.Run(ctx); err != nil && ctx.Err() == nil {
-		s.Desk.Die(2)
+	if err := p.Run(ctx); err != nil && ctx.Err() == nil && int(s.failed.Add(1)) == len(s.Pipelines) {
+		s.over.Store(true)
 	}
+}
+
+// learn begins to learn, with nothing known, so that everything is found; or ends it, and what was learned is known
+// at once, long before it has left.
+func (s *Server) learn(on bool) error {
+	switch {
+	case !s.Desk.SetLearning(on):
+		return nil
+	case on:
+		return s.Baseline(nil)
+	}
+	return s.Baseline(s.Desk.Learned())
 }
 
 // answer writes exactly one record.
 func (s *Server) answer(c Control) error {
+	var b [record.Size]byte
+	over := s.over.Load()
+	if !s.encode(&b, c) {
+		if over = true; c.Verb == 'S' || c.Left == 0 {
+			return errPanicked
+		}
+		s.seq = (s.seq + 1) & 15
+		(&record.Record{Type: record.Dying, Seq: s.seq, Cause: record.Panicked}).Encode(&b)
+	}
+	if _, err := s.Records.Write(b[:]); err != nil {
+		return fmt.Errorf("sense: record: %w", err)
+	}
+	if c.Verb != 'U' {
+		return nil
+	}
+	if over {
+		return errPanicked
+	}
+	if s.failed.Load() > 0 {
+		if s.waited++; s.waited > retryAfter {
+			return errFailed
+		}
+	}
+	return nil
+}
+
+// encode makes the record that answers c; false if that panicked.
+func (s *Server) encode(b *[record.Size]byte, c Control) (ok bool) {
+	defer func() { ok = recover() == nil }()
 	var r record.Record
 	if c.Verb == 'S' {
 		r = s.Desk.Status()
 	} else {
 		r = s.Desk.Urgent(c.Left, c.Closed)
 	}
-	var b [record.Size]byte
-	r.Encode(&b)
-	if _, err := s.Records.Write(b[:]); err != nil {
-		return fmt.Errorf("sense: record: %w", err)
+	r.Seq = (s.seq + 1) & 15
+	r.Encode(b)
+	if r.Type != record.Empty {
+		s.seq = r.Seq
 	}
-	return nil
+	return true
 }

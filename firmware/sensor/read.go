@@ -1,0 +1,143 @@
+package sensor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"subrosa/firmware/finding"
+	"subrosa/firmware/record"
+	"subrosa/firmware/sense"
+)
+
+// decode reads a record and checks that none was lost or doubled.
+func (w *Watcher) decode(b [record.Size]byte) (record.Record, error) {
+	r, err := record.Decode(&b)
+	if err != nil {
+		return r, fmt.Errorf("%w: %w", ErrGrammar, err)
+	}
+	if r.Type == record.Empty {
+		return r, nil
+	}
+	if want := (w.seq + 1) & 15; r.Seq != want {
+		return r, fmt.Errorf("%w: record %d, want %d", ErrGrammar, r.Seq, want)
+	}
+	w.seq = r.Seq
+	return r, nil
+}
+
+// status polls for the coarse state of the room.
+func (w *Watcher) status(ctx context.Context, l *line, now time.Time) error {
+	b, err := l.ask(ctx, sense.Control{Verb: 'S'})
+	if err != nil {
+		return err
+	}
+	w.Meter.Status(now)
+	w.Events.Spoken(w.Meter)
+	r, err := w.decode(b)
+	if err != nil {
+		return err
+	}
+	if r.Type != record.StatusType {
+		return fmt.Errorf("%w: %v answers a status poll", ErrGrammar, r.Type)
+	}
+	w.Events.Status(r.Status)
+	return nil
+}
+
+// urgent polls for news. Whatever is not empty fills a slot, also if it cannot be read.
+func (w *Watcher) urgent(ctx context.Context, l *line, now time.Time) error {
+	closed := w.isClosed()
+	left := w.Meter.Left(now, closed)
+	b, err := l.ask(ctx, sense.Control{Verb: 'U', Left: left, Closed: closed})
+	if err != nil || b == [record.Size]byte{} {
+		return err
+	}
+	within := w.Meter.Fill(now, closed)
+	w.Events.Spoken(w.Meter)
+	r, err := w.decode(b)
+	if err != nil {
+		return err
+	}
+	if !within {
+		return fmt.Errorf("%w: %v with no slot left", ErrGrammar, r.Type)
+	}
+	switch r.Type {
+	case record.Appeared, record.Gone:
+		w.finding(&r, now)
+	case record.Known:
+		return w.known(r.Known)
+	case record.Merged:
+		w.Events.Merged(r.Overflow.Kind, r.Overflow.Count)
+	case record.Dying:
+		w.Events.Failing(r.Cause)
+	default:
+		return fmt.Errorf("%w: %v answers an urgent poll", ErrGrammar, r.Type)
+	}
+	return nil
+}
+
+// finding turns a record into a finding. A Gone without an Appeared is one that was over before its turn; an Appeared
+// under a number that is open says that the earlier finding of that number is over.
+func (w *Watcher) finding(r *record.Record, now time.Time) {
+	x := &r.Finding
+	ago := func(s float64) time.Time { return now.Add(-time.Duration(s * float64(time.Second))) }
+	f := finding.Finding{Start: ago(x.StartAge)}
+	if old, open := w.open[x.Number]; open {
+		delete(w.open, x.Number)
+		if r.Type == record.Gone && old.Kind == x.Kind {
+			f = old
+		} else {
+			w.end(old, f.Start)
+		}
+	}
+	f.Kind, f.Name, f.Alarm = x.Kind, x.Name, x.Alarm
+	f.Hz, f.BwHz, f.LevelDB, f.SNRDB = x.Hz, x.BwHz, x.LevelDB, x.SNRDB
+	f.Statistic, f.Threshold, f.Pfa, f.Confidence = x.Statistic, x.Threshold, x.Pfa, x.Confidence
+	f.Coverage = shares[x.Coverage&3]
+	f.Sense, f.Side, f.Cause = f.Kind.Sense(), finding.Unknown, finding.CauseOf(f.Kind, f.Name, f.Hz)
+	if f.ID == "" {
+		f.ID = finding.NewID(now, w.Rand)
+	}
+	if r.Type == record.Gone {
+		w.end(f, ago(x.EndAge))
+		return
+	}
+	w.open[x.Number] = f
+	w.Events.Found(f)
+}
+
+// end tells that a finding is over.
+func (w *Watcher) end(f finding.Finding, at time.Time) {
+	if at.Before(f.Start) {
+		at = f.Start
+	}
+	f.End = &at
+	w.Events.Found(f)
+}
+
+// shares says in words how much was looked at while a finding was made.
+var shares = [...]string{"not looked at", "partly looked at", "mostly looked at", "looked at"}
+
+// known collects a learned baseline. One that nobody asked for would hide what listens: tampering.
+func (w *Watcher) known(e record.Emitter) error {
+	if w.learning != over {
+		return fmt.Errorf("%w: a baseline that nobody asked for", ErrGrammar)
+	}
+	if len(w.arriving) == 0 {
+		w.expected = e.Count
+	}
+	if e.Index != len(w.arriving) || e.Count != w.expected || e.Count > sense.MaxBaseline {
+		return fmt.Errorf("%w: entry %d of a baseline of %d, want %d of %d", ErrGrammar, e.Index, e.Count, len(w.arriving), w.expected)
+	}
+	if e.Count > 0 {
+		w.arriving = append(w.arriving, sense.Emitter{Hz: e.Hz, BwHz: e.BwHz, LevelDB: e.LevelDB})
+		w.Events.Learning(float64(len(w.arriving)) / float64(e.Count))
+	}
+	if len(w.arriving) == e.Count {
+		w.learning = idle
+		w.Events.Learned(w.arriving)
+		w.arriving = nil
+	}
+	return nil
+}
