@@ -137,11 +137,3 @@ func (s scenario) parse() (epoch, start time.Time, err error) {
 	}
 	return epoch, start, err
 }
-
-// real returns how long d of the unit's clock takes.
-func (s scenario) real(d time.Duration) time.Duration {
-	if s.epoch == "" {
-		return d
-	}
-	return time.Duration(float64(d) / s.speed)
-}

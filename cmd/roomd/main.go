@@ -157,7 +157,7 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	}
 	id := topic.Identity{Role: topic.Unit, Unit: c.Unit, Rooms: []string{c.Room}}
 	u.shadow, err = shadow.Open(shadow.Options{Broker: c.Broker, TLS: tlsBroker, Identity: id, Dir: o.state + "/outbox", Now: clk.Now,
-		Log: log, Settle: settle(o.scenario.speed), Presence: map[string]any{"software": version(), "sealed": !o.unsealed}, Settle: o.scenario.real(2 * time.Second)})
+		Log: log, Settle: settle(o.scenario.speed), Presence: map[string]any{"software": version(), "sealed": !o.unsealed}})
 	if err != nil {
 		return nil, err
 	}
