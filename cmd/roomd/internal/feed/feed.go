@@ -114,7 +114,7 @@ func load[S Sample](p Programme, c clock.Clock, start time.Time, open func(Item)
 		if it.Until > 0 {
 			l.lasts = min(l.lasts, index(it.Until-it.At))
 		}
-		if it.At < 0 || l.lasts < 1 || l.every < 0 {
+		if it.At < -3600 || l.lasts < 1 || l.every < 0 {
 			return nil, fmt.Errorf("feed: %s: from %g s until %g s every %g s", it.File, it.At, it.Until, it.Every)
 		}
 		pl.items = append(pl.items, l)
@@ -209,7 +209,7 @@ const blockSeconds = 0.04
 func (p *Player[S]) Play(ctx context.Context, w interface{ Write(at int64, x []S) error }) error {
 	block := make([]S, int(blockSeconds*float64(p.rate)))
 	now := func() int64 { return int64(p.clock.Now().Sub(p.start).Seconds() * float64(p.rate)) }
-	at := max(0, now())
+	at := now() // below 0 before the programme's start
 	for {
 		if late := now() - at; late > 2*int64(p.rate) {
 			at = now()

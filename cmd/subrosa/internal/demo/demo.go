@@ -38,6 +38,9 @@ type Options struct {
 	Out, Err io.Writer
 }
 
+// startUp is what the unit gets to start, in real time, before the scene begins.
+const startUp = 3 * time.Second
+
 const (
 	roomID = "ratssaal"
 	unitID = "ratssaal-1"
@@ -131,6 +134,7 @@ func (d *demo) unitFiles(metrics string) error {
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
+	before := -startUp.Seconds() * d.Speed
 	bundle := d.site.Path("unit/" + unitID)
 	abs, err := filepath.Abs(bundle)
 	if err != nil {
@@ -141,11 +145,11 @@ func (d *demo) unitFiles(metrics string) error {
 		"ca": filepath.Join(abs, "ca.pem"), "cert": filepath.Join(abs, "cert.pem"), "key": filepath.Join(abs, "key.pem"),
 		"listen": d.wall, "plain": true, "metrics": metrics, "sensed": filepath.Join(d.bin, "sensed"),
 		"sound": map[string]any{"source": "feed", "feed": map[string]any{"rate": 48000, "items": []map[string]any{
-			{"file": rec("meeting_16000.flac"), "loop": true, "gain_db": 6},
+			{"file": rec("meeting_16000.flac"), "at_s": before, "loop": true, "gain_db": 6},
 			{"file": rec("beacon_48000.flac"), "at_s": beaconAt, "every_s": period, "gain_db": -20},
 		}}},
 		"radio": map[string]any{"source": "feed", "feed": map[string]any{"rate": radioRate, "centre_hz": radioCentre, "items": []map[string]any{
-			{"file": rec("air_synthetic.cu8"), "loop": true},
+			{"file": rec("air_synthetic.cu8"), "at_s": before, "loop": true},
 			{"file": rec("fm-transmitter_synthetic.cs16"), "at_s": bugAt, "until_s": bugUntil, "loop": true, "every_s": period},
 		}}},
 	}
@@ -194,7 +198,7 @@ func (d *demo) start(ctx context.Context) error {
 	case <-ctx.Done():
 		return errors.New("demo: the console prints no link")
 	}
-	now := time.Now()
+	now := time.Now().Add(startUp) // the unit is up before its first second
 	d.clock = clock.Scenario{Epoch: now, Start: now, Speed: d.Speed}
 	if d.seen, err = d.observe(ctx); err != nil {
 		return err
