@@ -51,7 +51,7 @@ func (s *Shadow) subscribed(err error) {
 }
 
 // arrived takes a message from the broker. It does not block.
-func (s *Shadow) arrived(name string, payload []byte, _ bool) {
+func (s *Shadow) arrived(name string, payload []byte, retained bool) {
 	t, err := topic.Parse(name)
 	if err != nil {
 		return
@@ -67,7 +67,9 @@ func (s *Shadow) arrived(name string, payload []byte, _ bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count.received++
-	s.link.heard = time.Now()
+	if retained { // what peers say now does not put off the end of what the broker had kept
+		s.link.heard = time.Now()
+	}
 	if t.Retained && topic.MayWrite(s.opt.Identity, name) {
 		s.audit(t, payload, stamp, err)
 	}
