@@ -239,7 +239,7 @@ func (s *burst) paused() bool {
 // tell reports a burst that is over.
 func (b *bursts) tell(d *Detector, s *burst) {
 	s.settle()
-	if !b.sure(s) || d.onLine(s.loBin, s.hiBin, s.peak) || d.emitters.covers(s.loBin, s.hiBin) || b.product(d, s) {
+	if !b.sure(s) || d.onLine(s.centre/s.power, s.peak) || d.emitters.covers(s.loBin, s.hiBin) || b.product(d, s) {
 		return
 	}
 	b.told[b.next] = *s
@@ -247,7 +247,7 @@ func (b *bursts) tell(d *Detector, s *burst) {
 	for i := s.loBin; i <= s.hiBin; i++ {
 		b.keyed[i] = s.last
 	}
-	offset, bw, level := d.at(s.centre/s.power), float64(s.hiBin-s.loBin+1)*d.binHz, 10*math.Log10(s.level())
+	offset, bw, level := d.at(s.centre/s.power), float64(s.hiBin-s.loBin+1)*d.binHz, 10*math.Log10(s.level()/enbw)
 	use := lookUp(d.absolute(offset))
 	long := float64(s.last-s.first)*float64(d.hop)/d.rate > 10
 	d.tracks++
@@ -292,13 +292,18 @@ func (b *bursts) product(d *Detector, s *burst) bool {
 	return false
 }
 
-// keys reports whether something that pauses transmits, or did within the last frames, in bins lo…hi.
-func (b *bursts) keys(lo, hi int, since int64) bool {
+// keys reports whether something that pauses is transmitting in bins lo…hi.
+func (b *bursts) keys(lo, hi int) bool {
 	for k := range b.slots {
 		if s := &b.slots[k]; s.used && lo <= s.hiBin+2 && hi >= s.loBin-2 && s.paused() {
 			return true
 		}
 	}
+	return false
+}
+
+// keyedSince reports whether a burst was told in bins lo…hi after a frame.
+func (b *bursts) keyedSince(lo, hi int, since int64) bool {
 	for _, last := range b.keyed[lo : hi+1] {
 		if last >= since && last >= 0 {
 			return true

@@ -48,7 +48,7 @@ const (
 	lineRatio    = 10  // of a flickering line's peaks to its least short mean
 	lineOver     = 2   // floors that a line exceeds
 	wanderHz     = 6e3 // by which a line's modulation moves it
-	wanderRatio  = 100 // of a wandering line's peaks to its least short mean
+	wanderRatio  = 30  // of a wandering line's peaks to its least short mean
 	frameSeconds = 1e-3
 	frames       = 64   // per window
 	group        = 8    // frames per short mean
@@ -137,8 +137,8 @@ func New(rate int, c Config) (*Detector, error) {
 const (
 	// quietBias is the mean of the floor's raw estimate over the mean noise power, measured by TestQuietBias.
 	quietBias = 0.50
-	// floorLoss widens the threshold for the scatter of the floor; checked by TestPfa.
-	floorLoss = 1.08
+	// floorLoss widens the threshold for the scatter of the floor; held by TestPfa.
+	floorLoss = 1.00
 )
 
 // Coverage tells the band and what stays unseen.
@@ -267,10 +267,10 @@ func (d *Detector) maskLines() {
 }
 
 // onLine reports whether a line that has stood all the while, and wanders with its modulation, explains cells of
-// the given peak power in bins lo…hi.
-func (d *Detector) onLine(lo, hi int, peak float32) bool {
-	reach := int(wanderHz/d.binHz) + 1
-	for _, q := range d.line[max(0, lo-reach):min(d.n, hi+reach+1)] {
+// the given peak power around a bin position.
+func (d *Detector) onLine(centre float64, peak float32) bool {
+	c, reach := int(centre), int(wanderHz/d.binHz)+1
+	for _, q := range d.line[max(0, c-reach):min(d.n, c+reach+1)] {
 		if q > 0 && peak < wanderRatio*q {
 			return true
 		}

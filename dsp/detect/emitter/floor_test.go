@@ -95,7 +95,7 @@ func TestPfa(t *testing.T) {
 		})
 		got := float64(hot) / float64(all)
 		t.Logf("measured: at %d samples/s %d of %d cells hot, %.3g each, set for %.0e", rate, hot, all, got, pfa)
-		if got > 2*pfa || got < pfa/3 {
+		if got > 2*pfa || got < pfa/2 {
 			t.Errorf("%d samples/s: %.3g of the cells are hot, want %.0e, at most twice as many and not below a third", rate, got, pfa)
 		}
 	}

@@ -11,8 +11,10 @@ type steady struct {
 	used         bool
 	track        uint32
 	loBin, hiBin int
-	first        int64 // frame
-	level        float64
+	first        int64   // frame
+	level        float64 // dBFS
+	offset       float64 // Hz
+	width        float64 // Hz
 	snr          float64
 	told         bool // false: in the baseline, nothing to tell
 	seen         bool // in this window
@@ -20,9 +22,11 @@ type steady struct {
 	kind         detect.Kind
 	alarm        bool
 	share        float64
+	last         int64 // frame after the latest window in which it was on
 }
 
 const (
+	enbw        = 1.5 // of a Hann window, in bins: neighbouring bins share a tone's power
 	maxEmitters = 64
 	onShare     = 0.85 // n of m, as a share: an emitter appears
 	offShare    = 0.30 // … and is gone
@@ -83,7 +87,7 @@ func (e *emitters) window(d *Detector) {
 		if v > e.ratio*d.floor[i] && (i < dc-1 || i > dc+1) {
 			hit = 1
 		}
-		if e.share[i] < offShare/2 {
+		if e.share[i] < 1.5*e.decay {
 			e.since[i] = d.frame
 		}
 		e.share[i] += (hit - e.share[i]) * e.decay
@@ -116,6 +120,10 @@ func (e *emitters) look(d *Detector) {
 	}
 	for k := range e.slots {
 		s := &e.slots[k]
+		if s.used && e.hit(d, s) {
+			s.last = d.frame + int64(d.filled)
+			e.measure(d, s)
+		}
 		if !s.used || s.seen {
 			continue
 		}
@@ -123,6 +131,16 @@ func (e *emitters) look(d *Detector) {
 			e.gone(d, s)
 		}
 	}
+}
+
+// hit reports whether any of an emitter's bins stands above the floor in this window.
+func (e *emitters) hit(d *Detector, s *steady) bool {
+	for i := s.loBin; i <= s.hiBin; i++ {
+		if d.mean[i] > e.ratio*d.floor[i] {
+			return true
+		}
+	}
+	return false
 }
 
 func peakOf(x []float32) (m float32) {
@@ -148,63 +166,75 @@ func (e *emitters) found(d *Detector, lo, hi int) {
 			return
 		}
 	}
-	if free == nil || hi-lo < 1 || d.pauses(lo, hi) || e.windows < e.least && d.bursts.keys(lo, hi, d.frame-e.memory) {
+	if free == nil || hi-lo < 1 || d.pauses(lo, hi) || d.bursts.keyedSince(lo, hi, d.frame-e.memory) {
 		return
 	}
-	*free = steady{used: true, seen: true, loBin: lo, hiBin: hi, first: e.since[(lo+hi)/2], share: float64(peakOf(e.share[lo:hi+1])) / e.weight}
+	if brief := e.windows < e.least; brief && d.bursts.keys(lo, hi) || !brief && d.frame-e.since[(lo+hi)/2] < e.memory {
+		return
+	}
+	*free = steady{used: true, last: d.frame + int64(d.filled), seen: true, loBin: lo, hiBin: hi, first: e.since[(lo+hi)/2], share: float64(peakOf(e.share[lo:hi+1])) / e.weight}
 	e.tell(d, free)
 }
 
-// measure sums the power of an emitter's bins over the floor.
-func (e *emitters) measure(d *Detector, s *steady) (offset float64) {
+// measure sums the power over the floor of an emitter's bins, and of those beside them that stand above it: what a
+// modulation only visits is not on all the while. It keeps the greatest level.
+func (e *emitters) measure(d *Detector, s *steady) {
+	above := func(i int) bool { return d.mean[i] > e.ratio*d.floor[i] }
+	lo, hi := s.loBin, s.hiBin
+	for lo > 0 && above(lo-1) {
+		lo--
+	}
+	for hi < d.n-1 && above(hi+1) {
+		hi++
+	}
 	var power, noise, centre float64
-	for i := s.loBin; i <= s.hiBin; i++ {
+	for i := lo; i <= hi; i++ {
 		x := math.Max(0, float64(d.mean[i]-d.floor[i]))
 		power += x
 		noise += float64(d.floor[i])
 		centre += x * float64(i)
 	}
-	const enbw = 1.5 // of a Hann window, in bins: neighbouring bins share a tone's power
-	s.level = 10 * math.Log10(power/enbw+1e-20)
-	s.snr = 10 * math.Log10(power/noise+1e-20)
 	if power == 0 {
-		return d.at(float64(s.loBin+s.hiBin) / 2)
+		return
 	}
-	return d.at(centre / power)
+	if level := 10 * math.Log10(power/enbw); level > s.level {
+		s.level, s.snr, s.offset = level, 10*math.Log10(power/noise), d.at(centre/power)
+		s.width = float64(hi-lo+1) * d.binHz
+	}
 }
 
 func (e *emitters) tell(d *Detector, s *steady) {
-	offset := e.measure(d, s)
+	s.level, s.offset, s.width = math.Inf(-1), d.at(float64(s.loBin+s.hiBin)/2), float64(s.hiBin-s.loBin+1)*d.binHz
+	e.measure(d, s)
 	if e.windows < e.least && (s.snr < briefSNR || s.share < briefShare) {
 		s.told = false
 		return
 	}
-	bw := float64(s.hiBin-s.loBin+1) * d.binHz
-	s.told = !d.known(offset, bw, s.level)
+	s.told = !d.known(s.offset, s.width, s.level)
 	if !s.told {
 		return
 	}
-	b := lookUp(d.absolute(offset))
+	b := lookUp(d.absolute(s.offset))
 	s.name, s.kind, s.alarm = b.name, detect.NewEmitter, !b.expected
 	if b.expected {
 		s.kind = detect.OccupiedBand
 	}
 	d.tracks++
 	s.track = d.tracks
-	e.emit(d, s, detect.Appeared, offset)
+	e.emit(d, s, detect.Appeared)
 }
 
-func (e *emitters) emit(d *Detector, s *steady, edge detect.Edge, offset float64) {
+func (e *emitters) emit(d *Detector, s *steady, edge detect.Edge) {
 	d.dst = append(d.dst, detect.Detection{
 		Kind: s.kind, Name: s.name, Edge: edge, Track: s.track, Alarm: s.alarm,
-		Start: d.sample(s.first), End: d.sample(d.frame + int64(d.filled)), Hz: offset, BwHz: float64(s.hiBin-s.loBin+1) * d.binHz,
+		Start: d.sample(s.first), End: d.sample(s.last), Hz: s.offset, BwHz: s.width,
 		LevelDB: s.level, SNRDB: s.snr, Statistic: s.share, Threshold: onShare, Pfa: d.c.PfaMean, Confidence: 1,
 	})
 }
 
 func (e *emitters) gone(d *Detector, s *steady) {
 	if s.told {
-		e.emit(d, s, detect.Gone, d.at(float64(s.loBin+s.hiBin)/2))
+		e.emit(d, s, detect.Gone)
 	}
 	s.used = false
 }
