@@ -114,7 +114,7 @@ func load[S Sample](p Programme, c clock.Clock, start time.Time, open func(Item)
 		if it.Until > 0 {
 			l.lasts = min(l.lasts, index(it.Until-it.At))
 		}
-		if it.At < -3600 || l.lasts < 1 || l.every < 0 {
+		if it.At < -earliest || l.lasts < 1 || l.every < 0 {
 			return nil, fmt.Errorf("feed: %s: from %g s until %g s every %g s", it.File, it.At, it.Until, it.Every)
 		}
 		pl.items = append(pl.items, l)
@@ -204,12 +204,15 @@ func (p *Player[S]) mix(dst []S, at int64) {
 
 const blockSeconds = 0.04
 
+// earliest is how long before the programme's start an item may begin, s. Indices in the stream count from then.
+const earliest = 3600
+
 // Play writes to w, block by block and in step with the clock, until ctx ends or w fails. A reader that is more than
 // two seconds behind loses samples, which it sees as a gap.
 func (p *Player[S]) Play(ctx context.Context, w interface{ Write(at int64, x []S) error }) error {
 	block := make([]S, int(blockSeconds*float64(p.rate)))
 	now := func() int64 { return int64(p.clock.Now().Sub(p.start).Seconds() * float64(p.rate)) }
-	at := now() // below 0 before the programme's start
+	at := max(now(), -int64(earliest*p.rate))
 	for {
 		if late := now() - at; late > 2*int64(p.rate) {
 			at = now()
@@ -225,7 +228,7 @@ func (p *Player[S]) Play(ctx context.Context, w interface{ Write(at int64, x []S
 			return ctx.Err()
 		}
 		p.mix(block, at)
-		if err := w.Write(at, block); err != nil {
+		if err := w.Write(at+int64(earliest*p.rate), block); err != nil {
 			return fmt.Errorf("feed: %w", err)
 		}
 		at += int64(len(block))
