@@ -15,7 +15,7 @@ const (
 
 	knownPerMinute = 8  // entries of a learned baseline
 	infoPerHour    = 12 // records about mere information, in a closed session
-	aheadOfGone    = 2  // slots kept for alarms, beside slot.FirstOfKind, before goings and information are told
+	aheadOfGone    = 4  // slots kept for alarms, beside slot.FirstOfKind, before goings and information are told
 	staleInfo      = 50 // polls after which information that is over is only counted: its age would no longer fit
 )
 
