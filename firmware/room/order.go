@@ -129,11 +129,15 @@ func (r *Room) progress(v float64) {
 // learned takes a whole baseline and hands it back to the sensor.
 func (r *Room) learned(es []sense.Emitter) {
 	r.baseline = baseline{Format: 1, Learned: r.p.Clock.Now(), Emitters: es}
-	r.check("state", "baseline", r.p.State.Save("baseline", r.baseline))
+	r.saveBaseline()
 	r.p.Sensor.SetBaseline(es)
 	r.learning = r.ready()
 	r.append("baseline.learned", map[string]any{"emitters": len(es)})
 	r.report("baseline", r.learning)
+}
+
+func (r *Room) saveBaseline() {
+	r.check("state", "baseline", r.p.State.Save("baseline", r.baseline))
 }
 
 const orderWithin = 5 * time.Second // real time

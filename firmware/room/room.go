@@ -93,6 +93,7 @@ type Room struct {
 	checks     map[string]*report.Check
 	troubles   map[string]string // what an alarm was raised for → id of its finding
 	healthSent string
+	unrecorded []journal.Entry // oldest first, while the journal fails
 
 	// What the room does.
 	session  session.Report
@@ -120,6 +121,8 @@ const (
 	restoreAfter = time.Second // so that everybody sees the room being given back
 	silentAfter  = 2*slot.StatusEvery + 5*time.Second
 	brokerAfter  = time.Minute // without a broker before that is an alarm
+
+	maxUnrecorded = 1000 // entries that wait for the journal
 )
 
 // New prepares a room. It takes over the events of the sensor and the orders of the pages, and tells the sensor
@@ -215,6 +218,7 @@ func (r *Room) finish() {
 func (r *Room) tick(ctx context.Context) {
 	now := r.p.Clock.Now()
 	r.p.Book.Tick(ctx)
+	r.retry()
 	r.watch(now)
 	r.move(r.p.Machine.Tick(now))
 	r.points()
@@ -227,13 +231,24 @@ func (r *Room) tick(ctx context.Context) {
 	r.tell()
 }
 
+// retry does again what a disk has refused and nothing else would do again.
+func (r *Room) retry() {
+	r.record()
+	if r.faults[fault{"state", "session"}] != nil {
+		r.save()
+	}
+	if r.faults[fault{"state", "baseline"}] != nil {
+		r.saveBaseline()
+	}
+}
+
 // alive notes that the unit runs.
 func (r *Room) alive(now time.Time) {
 	r.aliveAt = now
 	r.check("state", "alive", r.p.State.Save("alive", Alive{now}))
 }
 
-// append records an entry; a journal that fails is a health alarm, and everything else goes on.
+// append records an entry. While the journal fails, which is a health alarm, entries wait, and everything else goes on.
 func (r *Room) append(kind string, payload any) {
 	b, err := json.Marshal(payload)
 	if err != nil {
@@ -241,8 +256,29 @@ func (r *Room) append(kind string, payload any) {
 	}
 	e := journal.Entry{Kind: kind, Time: r.p.Clock.Now(), Payload: b}
 	r.Stamp(&e)
-	_, err = r.p.Journal.Append(context.Background(), e)
-	r.check("journal", "room", err)
+	if len(r.unrecorded) >= maxUnrecorded {
+		r.p.Log.Error("entry is not recorded: too many wait for the journal", "kind", kind)
+		return
+	}
+	r.unrecorded = append(r.unrecorded, e)
+	r.record()
+}
+
+// record writes what waits for the journal, oldest first, until the journal fails.
+func (r *Room) record() {
+	for len(r.unrecorded) > 0 {
+		e := r.unrecorded[0]
+		_, err := r.p.Journal.Append(context.Background(), e)
+		if errors.Is(err, journal.ErrEntry) { // never will be: a mistake of ours
+			r.p.Log.Error("entry is not recorded", "kind", e.Kind, "err", err)
+			err = nil
+		}
+		if r.check("journal", "room", err); err != nil {
+			return
+		}
+		r.unrecorded = r.unrecorded[1:]
+	}
+	r.unrecorded = nil
 }
 
 // Stamp fills in what the unit knows of itself in every entry.
