@@ -66,7 +66,7 @@ func certificates(c Config) (broker, pages *tls.Config, err error) {
 	}
 	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("certificate: %w", err)
+		return nil, nil, fmt.Errorf("certificate: %s with key %s: %w", c.Cert, c.Key, err)
 	}
 	b, err := os.ReadFile(c.CA)
 	if err != nil {
