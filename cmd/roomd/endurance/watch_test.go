@@ -16,6 +16,7 @@ import (
 
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/journal"
+	"subrosa/firmware/session"
 )
 
 // figures returns a program's metrics: those without labels by name, others as name{labels}.
@@ -89,10 +90,11 @@ func (h *house) stored() (out map[string]kept, rows int, err error) {
 
 // chronicle is what the unit's journal says of its alarms.
 type chronicle struct {
-	raised map[string]int         // times each alarm was raised
-	last   map[string]alarm.Alarm // last state of each
-	faults []string
-	count  uint64
+	raised  map[string]int         // times each alarm was raised
+	last    map[string]alarm.Alarm // last state of each
+	planned int                    // times a session was planned
+	faults  []string
+	count   uint64
 }
 
 // chronicle reads a copy of the journal, with the package that writes it, after every byte was verified.
@@ -107,6 +109,12 @@ func (h *house) chronicle() chronicle {
 	defer j.Close()
 	c := chronicle{raised: map[string]int{}, last: map[string]alarm.Alarm{}, count: rep.Entries}
 	h.must(j.Read(1, func(_ uint64, e journal.Entry) error {
+		if e.Kind == "session.changed" {
+			var to struct{ To session.State }
+			if err := json.Unmarshal(e.Payload, &to); err == nil && to.To == session.Planned {
+				c.planned++
+			}
+		}
 		if !strings.HasPrefix(e.Kind, "alarm.") {
 			return nil
 		}
