@@ -22,6 +22,7 @@ const (
 	PhoneNearCable  Cause = "phone-near-cable"
 
 	SmallRadio       Cause = "small-radio"
+	WirelessAudio    Cause = "wireless-audio"
 	BuildingRadio    Cause = "building-radio"
 	ToyRadio         Cause = "toy-radio"
 	Broadcast        Cause = "broadcast"
@@ -98,6 +99,7 @@ var rules = []rule{
 	{detect.TDMABuzz, nil, 0, 0, PhoneNearCable},
 
 	{detect.NewEmitter, []string{"fm"}, 0, 0, GuideTransmitter}, // the stations are in the baseline
+	{detect.NewEmitter, []string{"ism433", "ism868", "ism915"}, 0, 0, WirelessAudio}, // weather stations pause, this does not
 	{detect.CarriesRoomSound, nil, 0, 0, HallSound},
 	{detect.TDMAEmitter, []string{"gsm"}, 0, 0, MobilePhone},
 	{detect.TDMAEmitter, []string{"dect"}, 0, 0, CordlessPhone},

@@ -153,7 +153,7 @@ var texts = map[string]Text{
 	"thirds":       {"Schall in Terzen", "Sound in third-octaves"},
 	"thirds.cap":   {"Pegel je Terz in dB bezogen auf Vollausschlag, Frequenz in Hz. Balken: jetzt. Feld dahinter: kleinster bis größter Wert der letzten 24 Stunden.", "Level per third-octave in dB relative to full scale, frequency in Hz. Bar: now. Field behind: lowest to highest value of the last 24 hours."},
 	"bands":        {"Funk im Zeitverlauf", "Radio over time"},
-	"bands.cap":    {"Höchster Pegel je Funkbereich in dB bezogen auf Vollausschlag, eine Spalte je 16 Sekunden. Mehr gibt der versiegelte Sensor nicht ab.", "Highest level per radio band in dB relative to full scale, one column per 16 seconds. The sealed sensor lets out no more."},
+	"bands.cap":    {"Höchster Pegel je Funkbereich in dB bezogen auf Vollausschlag, eine Spalte je 16 Sekunden. Mehr gibt der Sensor nicht ab.", "Highest level per radio band in dB relative to full scale, one column per 16 seconds. The sensor lets out no more."},
 	"bands.alt":    {"Farbbild der Funkpegel, Werte in der Tabelle darunter", "Colour picture of radio levels, figures in the table below"},
 	"low":          {"leise", "quiet"},
 	"high":         {"laut", "loud"},

@@ -22,6 +22,25 @@
     return part.contains(a) && a.matches("input, select, textarea, button, summary");
   };
 
+  // Parts that are new stand behind the part that they follow on the fresh page; those that are gone go.
+  const grow = (fresh) => {
+    let before = null;
+    for (const next of fresh.querySelectorAll("[data-part]")) {
+      const here = document.getElementById(next.id);
+      if (here) {
+        before = here;
+      } else if (before) {
+        const part = document.adoptNode(next.cloneNode(true));
+        part.dataset.was = next.outerHTML;
+        before.after(part);
+        before = part;
+      }
+    }
+    for (const part of document.querySelectorAll("[data-part]")) {
+      if (!fresh.getElementById(part.id) && !busy(part)) part.remove();
+    }
+  };
+
   const exchange = (fresh) => {
     let held = false;
     for (const part of document.querySelectorAll("[data-part]")) {
@@ -37,6 +56,7 @@
       part.replaceWith(document.adoptNode(next));
       next.dataset.was = was;
     }
+    grow(fresh);
     const now = fresh.querySelector("main");
     if (now && now.dataset.announce !== last) {
       last = now.dataset.announce;
