@@ -98,7 +98,7 @@ var rules = []rule{
 	{detect.InaudibleCommand, nil, 0, 0, AnimalDeterrent},
 	{detect.TDMABuzz, nil, 0, 0, PhoneNearCable},
 
-	{detect.NewEmitter, []string{"fm"}, 0, 0, GuideTransmitter}, // the stations are in the baseline
+	{detect.NewEmitter, []string{"fm"}, 0, 0, GuideTransmitter},                      // the stations are in the baseline
 	{detect.NewEmitter, []string{"ism433", "ism868", "ism915"}, 0, 0, WirelessAudio}, // weather stations pause, this does not
 	{detect.CarriesRoomSound, nil, 0, 0, HallSound},
 	{detect.TDMAEmitter, []string{"gsm"}, 0, 0, MobilePhone},
