@@ -47,9 +47,11 @@ func at(b []byte, off int64, err error) error {
 		off = syn.Offset
 	case errors.As(err, &typ):
 		off = typ.Offset
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		off = int64(len(b))
 	}
 	if key, ok := unknownKey(err); ok {
-		if i := bytes.Index(b, []byte(`"`+key+`"`)); i >= 0 {
+		if i := indexKey(b, key); i >= 0 {
 			off = int64(i) + 1
 		}
 	}
@@ -57,6 +59,22 @@ func at(b []byte, off int64, err error) error {
 	line := 1 + bytes.Count(b[:off], []byte("\n"))
 	col := max(1, int(off)-bytes.LastIndexByte(b[:off], '\n')-1)
 	return fmt.Errorf("%d:%d: %w", line, col, err)
+}
+
+// indexKey returns where a key stands that is followed by a colon, -1 if it is nowhere.
+func indexKey(b []byte, key string) int {
+	quoted := []byte(`"` + key + `"`)
+	for from := 0; ; {
+		i := bytes.Index(b[from:], quoted)
+		if i < 0 {
+			return -1
+		}
+		from += i
+		if rest := bytes.TrimLeft(b[from+len(quoted):], " \t\r\n"); len(rest) > 0 && rest[0] == ':' {
+			return from
+		}
+		from += len(quoted)
+	}
 }
 
 func unknownKey(err error) (string, bool) {

@@ -36,13 +36,14 @@ func (f Folder) Load(name string, v any) error {
 	return nil
 }
 
-// Save writes v, and returns when it is on disk.
+// Save writes v, and returns when it is on disk. A state has one writer at a time.
 func (f Folder) Save(name string, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("state: %s: %w", name, err)
 	}
-	t, err := os.CreateTemp(string(f), name+".*.new")
+	// One name, so that what a kill leaves behind is written over.
+	t, err := os.OpenFile(f.Path(name)+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("state: %w", err)
 	}

@@ -58,3 +58,24 @@ func TestFailedSaveKeepsTheOld(t *testing.T) {
 		t.Errorf("spoilt file: got %v", err)
 	}
 }
+
+// TestKillsLeaveNothingBehind: the beginning of a file that was never renamed is written over.
+func TestKillsLeaveNothingBehind(t *testing.T) {
+	f, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.Path("x")+".new", []byte(`{"N":12345678`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Save("x", thing{2}); err != nil {
+		t.Fatal(err)
+	}
+	var got thing
+	if err := f.Load("x", &got); err != nil || got.N != 2 {
+		t.Errorf("got %v, %v, want 2", got, err)
+	}
+	if es, err := os.ReadDir(string(f)); err != nil || len(es) != 1 {
+		t.Errorf("%d files, %v, want one", len(es), err)
+	}
+}

@@ -1,0 +1,44 @@
+package clock
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestScenario(t *testing.T) {
+	for _, speed := range []float64{0.5, 1, 20, 1000} {
+		synctest.Test(t, func(t *testing.T) {
+			epoch := time.Date(2026, 11, 21, 18, 0, 0, 0, time.UTC)
+			c := Scenario{Epoch: epoch, Start: time.Now(), Speed: speed}
+			if got := c.Now(); got != epoch {
+				t.Errorf("speed %g: begins at %v, want %v", speed, got, epoch)
+			}
+			begun := time.Now()
+			<-c.After(10 * time.Minute)
+			if got, want := time.Since(begun), time.Duration(float64(10*time.Minute)/speed); got != want {
+				t.Errorf("speed %g: ten minutes take %v, want %v", speed, got, want)
+			}
+			if got, want := c.Now(), epoch.Add(10*time.Minute); got != want {
+				t.Errorf("speed %g: then it is %v, want %v", speed, got, want)
+			}
+		})
+	}
+}
+
+func TestBeforeTheScenario(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := Scenario{Epoch: time.Now(), Start: time.Now().Add(time.Second), Speed: 10}
+		if got, want := c.Now(), c.Epoch.Add(-10*time.Second); got != want {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	})
+}
+
+func TestQuality(t *testing.T) {
+	for c, want := range map[Clock]string{Scenario{}: "scenario", Wall{Synced: true}: "synced", Wall{}: "unsynced"} {
+		if got := c.Quality(); got != want {
+			t.Errorf("%T: got %q, want %q", c, got, want)
+		}
+	}
+}
