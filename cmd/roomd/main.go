@@ -163,7 +163,7 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	}
 	u.reg.MustRegister(u.shadow.Metrics())
 	p := room.Parts{Identity: room.Identity{Room: c.Room, Unit: c.Unit, Name: c.Name, Software: version()}, Clock: clk, Log: log,
-		State: folder, Journal: u.journal, Shadow: u.shadow, Rand: rand.Reader, Unsealed: o.unsealed}
+		State: folder, Journal: u.journal, Site: u.shadow, Rand: rand.Reader, Unsealed: o.unsealed}
 	if p.Machine, err = restoreSession(folder, clk.Now(), log); err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ import (
 func (r *Room) report(what string, v any) {
 	name := map[string]func(string) string{"health": topic.Health, "coverage": topic.Coverage, "levels": topic.Levels,
 		"baseline": topic.BaselineReported}[what](r.p.Unit)
-	r.check("outbox", what, r.p.Shadow.Report(name, v))
+	r.check("outbox", what, r.p.Site.Report(name, v))
 }
 
 // fault is trouble with a part, told apart by who found it: what one finds in order must not hide what another finds
@@ -117,7 +117,7 @@ func (r *Room) watch(now time.Time) {
 		r.silence()
 	}
 	r.check("sensor-process", "silence", err)
-	st := r.p.Shadow.Status()
+	st := r.p.Site.Status()
 	err = nil
 	if !st.Connected && now.Sub(st.Since) > brokerAfter {
 		err = errBroker
@@ -208,8 +208,8 @@ func (r *Room) tell() {
 	now := r.p.Clock.Now()
 	v := wall.View{At: now, Room: r.p.Name, Session: r.session, Proposal: r.proposal,
 		Sensor: wall.Sensor{BitsLastHour: int64(r.bits), BitsCeiling: int64(r.ceiling())},
-		Unit:   wall.Unit{ID: r.p.Unit, Software: r.p.Software, MQTT: wall.LinkDown, Outbox: r.p.Shadow.Status().Queued}}
-	if r.p.Shadow.Status().Connected {
+		Unit:   wall.Unit{ID: r.p.Unit, Software: r.p.Software, MQTT: wall.LinkDown, Outbox: r.p.Site.Status().Queued}}
+	if r.p.Site.Status().Connected {
 		v.Unit.MQTT = wall.LinkUp
 	}
 	v.Alarms = r.p.Book.Alarms()

@@ -19,9 +19,9 @@ import (
 // Subscribe registers what the site may ask of the room. Call it before the shadow runs.
 func (r *Room) Subscribe() error {
 	return errors.Join(
-		r.p.Shadow.Desired(topic.SessionDesired(r.p.Room), func(m shadow.Message) { r.wait(func() { r.desired(m) }) }),
-		r.p.Shadow.Desired(topic.Ack(r.p.Room, "+"), func(m shadow.Message) { r.wait(func() { r.answered(m) }) }),
-		r.p.Shadow.Desired(topic.BaselineDesired(r.p.Unit), func(m shadow.Message) { r.wait(func() { r.learn(m) }) }),
+		r.p.Site.Desired(topic.SessionDesired(r.p.Room), func(m shadow.Message) { r.wait(func() { r.desired(m) }) }),
+		r.p.Site.Desired(topic.Ack(r.p.Room, "+"), func(m shadow.Message) { r.wait(func() { r.answered(m) }) }),
+		r.p.Site.Desired(topic.BaselineDesired(r.p.Unit), func(m shadow.Message) { r.wait(func() { r.learn(m) }) }),
 	)
 }
 

@@ -46,7 +46,7 @@ type Parts struct {
 	Machine *session.Machine
 	Journal journal.Appender
 	Book    *alarm.Book
-	Shadow  *shadow.Shadow
+	Site    Site
 	Sensor  *sensor.Watcher
 	Wall    *wall.Handler
 	Rand    io.Reader // for identifiers
@@ -61,6 +61,13 @@ type Stream struct {
 	Present    bool
 	LoHz, HiHz float64
 	Cannot     []string // what it cannot see: slugs of report.CannotText
+}
+
+// Site is the room's side of the site's MQTT state: a shadow.Shadow.
+type Site interface {
+	Report(topic string, data any) error                 // makes data the topic's newest state
+	Desired(filter string, f func(shadow.Message)) error // calls f with what others want
+	Status() shadow.Status
 }
 
 // Folder keeps small states, each in a file of its own.

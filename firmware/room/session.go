@@ -47,7 +47,7 @@ func (r *Room) move(c session.Changed) {
 // publish keeps the session and then reports it.
 func (r *Room) publish() {
 	r.save()
-	r.check("outbox", "session", r.p.Shadow.Report(topic.SessionReported(r.p.Room), r.session))
+	r.check("outbox", "session", r.p.Site.Report(topic.SessionReported(r.p.Room), r.session))
 }
 
 func (r *Room) save() {

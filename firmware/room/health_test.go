@@ -1,0 +1,219 @@
+package room
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"subrosa/dsp/detect"
+	"subrosa/firmware/alarm"
+	"subrosa/firmware/record"
+	"subrosa/firmware/report"
+	"subrosa/firmware/sense"
+	"subrosa/firmware/sensor"
+	"subrosa/firmware/session"
+	"subrosa/firmware/topic"
+	"subrosa/firmware/wall"
+)
+
+var nan = math.NaN()
+
+// TestHealthAlarms: each trouble raises one alarm, says so in the flags, and its end clears it.
+func TestHealthAlarms(t *testing.T) {
+	status := func(health uint16) func(*house) {
+		return func(h *house) {
+			s := good()
+			s.Health = health
+			h.p.Sensor.Events.Status(s)
+		}
+	}
+	tests := []struct {
+		name       string
+		kind       detect.Kind
+		part       string
+		fail, mend func(*house)
+		after      time.Duration
+	}{
+		{"microphone without samples", detect.SensorDead, "microphone", status(record.RadioOn), status(record.RadioOn | record.SoundOn), 0},
+		{"receiver that is mute", detect.SensorDead, "receiver", status(record.RadioOn | record.SoundOn | record.RadioDead), status(record.RadioOn | record.SoundOn), 0},
+		{"source that failed", detect.SensorDead, "microphone", func(h *house) { h.p.Sensor.Events.Failing(record.SoundFailed) },
+			func(h *house) { h.p.Sensor.Events.Ended(sensor.End{}); status(good().Health)(h) }, 0},
+		{"broker away", detect.SensorDead, "broker", func(h *house) { h.site.status.Connected, h.site.status.Since = false, h.clock.now },
+			func(h *house) { h.site.status.Connected = true }, 70 * time.Second},
+		{"outbox on a full disk", detect.SensorDead, "outbox", func(h *house) { h.site.status.Disk = errDisk }, func(h *house) { h.site.status.Disk = nil }, 0},
+		{"sensor silent", detect.SensorDead, "sensor-process", func(*house) {}, status(good().Health), 40 * time.Second},
+		{"sensor ended", detect.SensorDead, "sensor-process", func(h *house) { h.p.Sensor.Events.Ended(sensor.End{Err: fmt.Errorf("gone")}) }, status(good().Health), 0},
+		{"sensor out of grammar", detect.SensorTamper, "grammar", func(h *house) {
+			h.p.Sensor.Events.Ended(sensor.End{Err: fmt.Errorf("%w: type 7", sensor.ErrGrammar)})
+		}, status(good().Health), 0},
+		{"state on a full disk", detect.SensorDead, "state", func(h *house) { h.Health("state", errDisk) }, func(h *house) { h.Health("state", nil) }, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := build(t)
+			h.heard(good())
+			h.pass(time.Second, true)
+			if len(h.book.Alarms()) != 0 || h.session.Has(session.Degraded) {
+				t.Fatalf("trouble before it began: %+v", h.faults)
+			}
+			tt.fail(h)
+			h.pass(tt.after+5*time.Second, true)
+			as := h.alarms(tt.kind)
+			if len(h.book.Alarms()) != len(as) || len(as) != 1 || as[0].Finding.Name != tt.part || as[0].Merged != 0 || !as[0].Finding.Open() {
+				// A sensor that says nothing for so long is in trouble of its own.
+				if tt.part != "broker" || len(as) != 2 || as[0].Finding.Name != "sensor-process" || as[1].Finding.Name != "broker" {
+					t.Fatalf("alarms %+v, want one of %s", h.book.Alarms(), tt.part)
+				}
+			}
+			hl := data[report.Health](t, h.site, topic.Health("u1"))
+			if hl.OK || !h.session.Has(session.Degraded) {
+				t.Errorf("health %+v, flags %v, want trouble in both", hl, h.session.Flags)
+			}
+			tt.mend(h)
+			h.pass(time.Second, true)
+			for _, a := range h.alarms(tt.kind) {
+				if a.Finding.Name == tt.part && len(h.troubles) != 0 && tt.part != "broker" {
+					t.Errorf("trouble goes on: %v %v", h.troubles, h.faults)
+				}
+			}
+			h.heard(good())
+			h.pass(2*time.Second, true)
+			if h.session.Has(session.Degraded) {
+				t.Errorf("still degraded: %v", h.faults)
+			}
+			for range 10 {
+				h.heard(good())
+				h.pass(15*time.Second, true)
+			}
+			for _, a := range h.book.Alarms() {
+				if a.State != alarm.Cleared {
+					t.Errorf("alarm %s %s is %s in the end, want cleared", a.Finding.Kind, a.Finding.Name, a.State)
+				}
+			}
+		})
+	}
+}
+
+// TestOneFindsItInOrder: what one finds in order does not hide what another finds broken.
+func TestOneFindsItInOrder(t *testing.T) {
+	h := build(t)
+	h.check("state", "book", errDisk)
+	for range 5 {
+		h.check("state", "alive", nil)
+	}
+	if n := len(h.alarms(detect.SensorDead)); n != 1 || h.fault("state") == nil || h.checks["state"].OK {
+		t.Errorf("%d alarms, fault %v", n, h.fault("state"))
+	}
+}
+
+func TestEndedSensorHoldsNothingOpen(t *testing.T) {
+	h := build(t)
+	h.heard(good())
+	h.p.Sensor.Events.Found(h.beacon())
+	h.work()
+	h.ended(sensor.End{Err: fmt.Errorf("gone")})
+	if len(h.findings) != 0 || h.alarms(detect.UltrasonicBeacon)[0].Finding.Open() {
+		t.Error("the beacon is held open although nobody listens")
+	}
+	if !slices.Contains(h.entries(), "sensor.ended") {
+		t.Error("the end is not in the journal")
+	}
+}
+
+func TestBaseline(t *testing.T) {
+	h := build(t)
+	h.heard(good())
+	name, want := topic.BaselineReported("u1"), topic.BaselineDesired("u1")
+	is := func(state string, emitters int) {
+		t.Helper()
+		if b := data[report.Baseline](t, h.site, name); b.State != state || b.Emitters != emitters {
+			t.Errorf("reported %+v, want %s with %d", b, state, emitters)
+		}
+	}
+	is("none", 0)
+	learn := func(on bool) { h.learn(h.wants(map[string]any{"version": 1, "writer": "console", "learn": on}, want)) }
+	learn(false)
+	is("none", 0)
+	learn(true)
+	is("learning", 0)
+	h.ended(sensor.End{}) // what it was learning is lost
+	is("none", 0)
+	learn(true)
+	learn(false)
+	h.progress(0.5)
+	is("learning", 0)
+	h.learned([]sense.Emitter{{Hz: 433.92e6}, {Hz: 434e6}})
+	is("ready", 2)
+	learn(true)
+	h.ended(sensor.End{})
+	is("ready", 2)
+	h.pass(time.Second)
+	h.restart(time.Second)
+	is("ready", 2)
+
+	h.close()
+	learn(true)
+	is("ready", 2)
+	if !slices.Contains(h.entries(), "baseline.refused") {
+		t.Error("learning in a closed session is not refused")
+	}
+	h.stop()
+	if err := h.p.State.Save("baseline", "spoilt"); err != nil {
+		t.Fatal(err)
+	}
+	h.start()
+	is("none", 0)
+}
+
+func TestProposal(t *testing.T) {
+	h := build(t)
+	h.heard(good())
+	if err := h.order(wall.Order{Act: wall.Propose, Role: session.Clerk, Proposes: wall.Start}); err != nil || h.proposal == nil {
+		t.Fatalf("got %v, %v", h.proposal, err)
+	}
+	h.desired(h.wants(session.Desired{Version: 1, Writer: "console", Role: session.Chair, State: session.Closed}, topic.SessionDesired("ratssaal")))
+	if h.session.State != session.Handover || h.proposal != nil {
+		t.Errorf("in %s the proposal is %+v, want none any more", h.session.State, h.proposal)
+	}
+}
+
+// TestRun: orders are carried out while the room runs, and refused once it has ended; what waits is done before the end.
+func TestRun(t *testing.T) {
+	h := build(t)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- h.Run(ctx) }()
+	if err := h.Do(ctx, wall.Order{Act: wall.Start, Role: session.Clerk}); err != nil {
+		t.Error(err)
+	}
+	if err := h.Do(ctx, wall.Order{Act: wall.End, Role: session.Facility}); err == nil {
+		t.Error("facility ended a session")
+	}
+	ran := make(chan struct{})
+	h.wait(func() { close(ran) })
+	<-ran
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := h.Do(t.Context(), wall.Order{Act: wall.End, Role: session.Chair}); err != errStopped {
+		t.Errorf("after the end: got %v, want %v", err, errStopped)
+	}
+	h.wait(func() {}) // does not wait for ever
+	if k := h.entries(); k[len(k)-1] != "unit.stopped" {
+		t.Errorf("the last entry is %s", k[len(k)-1])
+	}
+}
+
+func TestFigures(t *testing.T) {
+	h := build(t)
+	h.heard(good())
+	h.found(h.beacon())
+	h.merged(detect.Burst, 7)
+	if n := len(h.measure()); n < 10 {
+		t.Errorf("%d figures", n)
+	}
+}
