@@ -136,7 +136,7 @@ func TestEveryPageInBothLanguages(t *testing.T) {
 	k.alarm(detect.UltrasonicBeacon, "silverpush", 18500)
 	want = map[string][2]string{
 		"/": {"1 offener Alarm", "1 open alarm"}, "/units": {"4.212", "4,212"},
-		"/rooms/ratssaal": {"SilverPush", "SilverPush"}, "/rooms/ratssaal?h=24": {"UKW-Rundfunk", "FM broadcast"},
+		"/rooms/ratssaal": {"SilverPush", "SilverPush"}, "/rooms/ratssaal?m=1440": {"UKW-Rundfunk", "FM broadcast"},
 	}
 	check()
 }

@@ -42,12 +42,15 @@ func alarmCount(lang string, n int) string {
 	return fmt.Sprintf("%d %s", n, in(lang, texts["alarms.n"]))
 }
 
-// hours is the span of the charts: 1, 6 or 24.
-func hours(r *http.Request) int {
-	if n, err := strconv.Atoi(r.URL.Query().Get("h")); err == nil && slices.Contains([]int{1, 6, 24}, n) {
+// spans are what the charts can show, in minutes; the first is the default.
+var spans = []int{15, 60, 360, 1440}
+
+// minutes is the span of the charts that a request asks for.
+func minutes(r *http.Request) int {
+	if n, err := strconv.Atoi(r.URL.Query().Get("m")); err == nil && slices.Contains(spans, n) {
 		return n
 	}
-	return 1
+	return spans[0]
 }
 
 func (h *Handler) getRoom(w http.ResponseWriter, r *http.Request, who access.Who) {
@@ -67,7 +70,7 @@ func (h *Handler) getRoom(w http.ResponseWriter, r *http.Request, who access.Who
 func (h *Handler) roomPage(r *http.Request, room fleet.Room, who access.Who) (*roomPage, error) {
 	lang := h.lang(r)
 	p := &roomPage{
-		frame: h.frame(r, h.roomName(room.ID), "rooms"), show: h.newShow(lang, room), Hours: hours(r), Answers: answersIn(lang),
+		frame: h.frame(r, h.roomName(room.ID), "rooms"), show: h.newShow(lang, room), Minutes: minutes(r), Answers: answersIn(lang),
 		MayAck: who.Role.May(access.Ack), MayLearn: who.Role.May(access.Baseline),
 	}
 	p.Announce = p.Name + ": " + p.Word + ". " + alarmCount(lang, len(p.Open))
@@ -82,7 +85,7 @@ func (h *Handler) roomPage(r *http.Request, room fleet.Room, who access.Who) (*r
 		return nil, err
 	}
 	for _, u := range room.Units {
-		t, err := h.newTrack(lang, u, time.Duration(p.Hours)*time.Hour)
+		t, err := h.newTrack(lang, u, time.Duration(p.Minutes)*time.Minute)
 		if err != nil {
 			return nil, err
 		}
@@ -278,7 +281,7 @@ func (h *Handler) getBands(w http.ResponseWriter, r *http.Request, _ access.Who)
 		http.NotFound(w, r)
 		return
 	}
-	over := time.Duration(hours(r)) * time.Hour
+	over := time.Duration(minutes(r)) * time.Minute
 	t, err := h.fleet.Track(unit, over)
 	if err != nil {
 		http.NotFound(w, r)

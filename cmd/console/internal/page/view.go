@@ -192,7 +192,7 @@ type roomPage struct {
 	Steps    []store.Step
 	Timeline template.HTML
 	Tracks   []trackView
-	Hours    int
+	Minutes  int
 	MayAck   bool
 	MayLearn bool
 	Waiting  map[string]bool // alarms whose answer was sent and not reported yet

@@ -43,6 +43,7 @@
 
   const exchange = (fresh) => {
     let held = false;
+    grow(fresh); // first: exchanged parts move out of the fresh page
     for (const part of document.querySelectorAll("[data-part]")) {
       const next = fresh.getElementById(part.id);
       if (!next || next.outerHTML === part.dataset.was) continue;
@@ -56,7 +57,6 @@
       part.replaceWith(document.adoptNode(next));
       next.dataset.was = was;
     }
-    grow(fresh);
     const now = fresh.querySelector("main");
     if (now && now.dataset.announce !== last) {
       last = now.dataset.announce;
