@@ -9,6 +9,7 @@ import (
 
 	"subrosa/cmd/roomd/internal/feed"
 	"subrosa/firmware/config"
+	"subrosa/firmware/detectors"
 	"subrosa/firmware/topic"
 )
 
@@ -27,10 +28,8 @@ type Config struct {
 	Plain   bool   `json:"plain"`   // pages without TLS: development, loopback only
 	Sensed  string `json:"sensed"`  // the sensor's program; default beside this one
 
-	Sound    Sound    `json:"sound"`
-	Radio    Radio    `json:"radio"`
-	Acoustic []string `json:"acoustic"` // detectors; none named: all
-	Emitters []string `json:"radio_detectors"`
+	Sound Sound `json:"sound"`
+	Radio Radio `json:"radio"`
 
 	Timezone          string `json:"timezone"` // of the times on the pages
 	WallShowsFindings bool   `json:"wall_shows_findings"`
@@ -42,12 +41,24 @@ type Sound struct {
 	Device string         `json:"device"`
 	Rate   int            `json:"rate"` // of the microphone
 	Feed   feed.Programme `json:"feed"` // recordings in place of a microphone: development
+
+	Detectors []string `json:"detectors"` // out of the table in firmware/detectors; none named: all
 }
 
 // Radio says where the sensor gets radio samples from.
 type Radio struct {
 	Source string         `json:"source"` // none, feed
 	Feed   feed.Programme `json:"feed"`
+
+	Detectors []string `json:"detectors"` // as for sound
+}
+
+// rate returns the samples per second of the source.
+func (s *Sound) rate() int {
+	if s.Source == "feed" {
+		return s.Feed.Rate
+	}
+	return s.Rate
 }
 
 func defaults() Config {
@@ -103,13 +114,22 @@ func (c *Config) check(path string) error {
 	if c.Broker == "" {
 		fail("broker is missing, such as tls://broker.raum.example:8883")
 	}
+	// The sensor has no way to say what it does not like of its configuration: it is tried here.
 	switch c.Sound.Source {
-	case "none", "microphone", "feed":
+	case "none":
+	case "microphone", "feed":
+		if _, err := detectors.Build(detectors.Acoustic, c.Sound.Detectors, detectors.Stream{Rate: c.Sound.rate()}); err != nil {
+			fail("sound: %w", err)
+		}
 	default:
 		fail("sound.source %q, want none, microphone or feed", c.Sound.Source)
 	}
 	switch c.Radio.Source {
-	case "none", "feed":
+	case "none":
+	case "feed":
+		if _, err := detectors.Build(detectors.Radio, c.Radio.Detectors, detectors.Stream{Rate: c.Radio.Feed.Rate, Centre: c.Radio.Feed.Centre}); err != nil {
+			fail("radio: %w", err)
+		}
 	default:
 		fail("radio.source %q, want none or feed", c.Radio.Source)
 	}

@@ -172,7 +172,7 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 		return nil, err
 	}
 	u.sensor = &sensor.Watcher{Start: start, Clock: clk, Log: log, Meter: loadMeter(folder, log), Rand: rand.Reader,
-		Config: sense.Config{Acoustic: c.Acoustic, Radio: c.Emitters}}
+		Config: sense.Config{Acoustic: c.Sound.Detectors, Radio: c.Radio.Detectors}}
 	p.Sensor = u.sensor
 	if err := u.openPages(c, folder); err != nil {
 		return nil, err

@@ -41,8 +41,8 @@ func restoreSession(f state.Folder, now time.Time, log *slog.Logger) (*session.M
 	}
 	var alive room.Alive
 	gap := time.Duration(math.MaxInt64) // unknown: the safer state
-	if err := f.Load("alive", &alive); err == nil {
-		gap = max(0, now.Sub(alive.At))
+	if err := f.Load("alive", &alive); err == nil && !alive.At.After(now) { // a clock that was set back tells nothing
+		gap = now.Sub(alive.At)
 	}
 	if _, err := m.Apply(now, session.PowerLoss(gap)); err != nil {
 		return nil, fmt.Errorf("session: %w", err)
