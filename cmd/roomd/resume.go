@@ -40,7 +40,7 @@ func restoreSession(f state.Folder, now time.Time, log *slog.Logger) (*session.M
 		return session.Lost(now, session.Default), nil
 	}
 	var alive room.Alive
-	gap := time.Duration(math.MaxInt64) // unknown: the safer state
+	gap := time.Duration(math.MaxInt64)                                     // unknown: the safer state
 	if err := f.Load("alive", &alive); err == nil && !alive.At.After(now) { // a clock that was set back tells nothing
 		gap = now.Sub(alive.At)
 	}
