@@ -48,7 +48,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-func TestDataIsStrict(t *testing.T) {
+func TestUnknownFieldsAreRefused(t *testing.T) {
 	if _, err := Data[note](wrap(t, map[string]any{"txet": "x"})); err == nil {
 		t.Error("an unknown field was taken")
 	}

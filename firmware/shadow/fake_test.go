@@ -109,7 +109,7 @@ func (b *broker) put(name string, qos byte, retained bool, payload []byte) {
 }
 
 func (l *fakeLink) subscribe(filters map[string]byte) error {
-	time.Sleep(l.b.slow) // fake time
+	<-time.After(l.b.slow) // the bubble's time
 	l.b.mu.Lock()
 	defer l.b.mu.Unlock()
 	if l.b.deny {
@@ -278,7 +278,7 @@ func (p *peer) run() *peer {
 
 // wait lets the connection settle and everything be sent.
 func (p *peer) wait() {
-	time.Sleep(2 * p.opt.Settle)
+	<-time.After(2 * p.opt.Settle) // the bubble's time
 	synctest.Wait()
 }
 

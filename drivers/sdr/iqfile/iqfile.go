@@ -26,7 +26,7 @@ const (
 	CF32
 )
 
-// Bytes returns the size of one complex sample.
+// Bytes returns the size of one complex sample. It panics for an encoding that is none of those above.
 func (e Encoding) Bytes() int {
 	switch e {
 	case CU8, CS8:

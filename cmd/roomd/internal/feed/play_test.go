@@ -78,7 +78,7 @@ type sink struct {
 var errFull = errors.New("full")
 
 func (s *sink) Write(at int64, x []float32) error {
-	time.Sleep(s.pause[len(s.at)])
+	<-time.After(s.pause[len(s.at)]) // the bubble's time
 	s.at, s.times, s.n = append(s.at, at-earliest*1000), append(s.times, time.Now()), len(x)
 	if len(s.at) == s.until {
 		return errFull
