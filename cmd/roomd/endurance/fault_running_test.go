@@ -99,7 +99,7 @@ func once(t *testing.T, d *diary, parts ...string) {
 func (h *house) calmLog() {
 	h.t.Helper()
 	for _, d := range []*diary{h.unitLog, h.consoleLog} {
-		if s := d.String(); strings.Contains(s, "goroutine ") || strings.Contains(s, "panic:") {
+		if s := d.String(); strings.Contains(s, "goroutine ") || strings.Contains(s, "panic:") || strings.Contains(s, "DATA RACE") {
 			h.t.Errorf("a stack trace:\n%s", s)
 		}
 	}
@@ -108,7 +108,7 @@ func (h *house) calmLog() {
 // listening is a house whose unit hears beacons every 15 s at 20 times the speed.
 func listening(t *testing.T) *house {
 	h := newHouse(t, 20)
-	h.configure(h.turns(h.voices(15), 10, 15), nil)
+	h.configure(h.turns(h.voices(15, 1), 10, 15), nil)
 	return h
 }
 
@@ -132,6 +132,7 @@ func (h *house) plan() {
 
 // TestFaultsFullDisk lets no file of the running unit grow any more, and later lifts that.
 func TestFaultsFullDisk(t *testing.T) {
+	t.Parallel()
 	h := listening(t)
 	h.startConsole()
 	until(t, "the broker answers", func() bool { return healthy(h.pages) })
@@ -183,6 +184,7 @@ func TestFaultsFullDisk(t *testing.T) {
 
 // TestFaultsDeadBroker starts the unit without a broker, and takes it away again later.
 func TestFaultsDeadBroker(t *testing.T) {
+	t.Parallel()
 	h := listening(t)
 	h.begin()
 	h.startUnit()
@@ -220,6 +222,7 @@ func TestFaultsCertificate(t *testing.T) {
 		{name: "broker", broker: true, unitSays: "certificate signed by unknown authority", consoleSays: "bad certificate"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			h := listening(t)
 			other, err := site.Init(h.path("other"), plan(), time.Now(), rand.Reader)
 			h.must(err)
@@ -234,7 +237,7 @@ func TestFaultsCertificate(t *testing.T) {
 			h.startConsole()
 			until(t, "the broker answers", func() bool { return healthy(h.pages) })
 			h.site = mine
-			h.configure(h.turns(h.voices(15), 10, 15), nil)
+			h.configure(h.turns(h.voices(15, 1), 10, 15), nil)
 			h.begin()
 			h.startUnit()
 			c := h.chair()
@@ -275,6 +278,7 @@ func TestFaultsWrongKey(t *testing.T) {
 
 // TestFaultsForeignTopic lets one unit write the alarms of another's room.
 func TestFaultsForeignTopic(t *testing.T) {
+	t.Parallel()
 	h := listening(t)
 	h.startConsole()
 	until(t, "the broker answers", func() bool { return healthy(h.pages) })
@@ -322,9 +326,10 @@ func TestFaultsForeignTopic(t *testing.T) {
 
 // TestFaultsNoSensor: the sensor's program is not there, and comes later.
 func TestFaultsNoSensor(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, 20)
 	h.sensed = h.path("sensed")
-	h.configure(h.turns(h.voices(15), 10, 15), nil)
+	h.configure(h.turns(h.voices(15, 1), 10, 15), nil)
 	h.startConsole()
 	until(t, "the broker answers", func() bool { return healthy(h.pages) })
 	h.begin()

@@ -52,6 +52,7 @@ type house struct {
 	console, unit, mosquitto       *process
 	sensed                         string         // "" the real one
 	conf                           map[string]any // of the unit, over what newHouse sets
+	laid                           int            // recordings
 }
 
 // newHouse lays a site out; nothing runs yet. The scenario's clock starts now.
@@ -171,13 +172,6 @@ func (h *house) unitArgs() []string {
 func (h *house) startUnit() {
 	h.t.Helper()
 	h.unit = start(h.t, h.unitLog, program(h.t, "roomd"), h.unitArgs()...)
-}
-
-// startLimited starts the unit so that no file of its can grow beyond so many KiB.
-func (h *house) startLimited(kib int) {
-	h.t.Helper()
-	script := fmt.Sprintf(`ulimit -f %d && exec "$0" "$@"`, kib)
-	h.unit = start(h.t, h.unitLog, "/bin/bash", append([]string{"-c", script, program(h.t, "roomd")}, h.unitArgs()...)...)
 }
 
 // startMosquitto starts the outside broker, with the site's certificates.

@@ -20,7 +20,7 @@ import (
 // every alarm of the journal is in the console's store exactly once, in its last version, and nothing else is; what
 // the broker retains says the same.
 func TestKills(t *testing.T) {
-	inside, outside, pause := 30, 10, 400*time.Millisecond
+	inside, outside, pause := 28, 12, 250*time.Millisecond
 	if nightly {
 		inside, outside, pause = 200, 60, time.Second
 	}
@@ -29,7 +29,7 @@ func TestKills(t *testing.T) {
 		seed, _ = strconv.ParseUint(s, 10, 64)
 	}
 	h := newHouse(t, 30)
-	h.configure(h.turns(h.voices(15), 20, 16.7), nil)
+	h.configure(h.turns(h.voices(15, 1), 20, 16.7), nil)
 	k := newKiller(h, seed)
 	k.pause = pause
 	h.startConsole()
@@ -48,6 +48,7 @@ func TestKills(t *testing.T) {
 	h.calm()
 	h.judge(l)
 	k.judge()
+	h.calmLog()
 }
 
 // toMosquitto moves the site to an outside broker at the same address.
@@ -123,10 +124,10 @@ func (k *killer) spree(n int, victims ...string) {
 	for len(deck) > 0 {
 		// Mostly short pauses, so that programs are hit while they come up, and long ones, so that alarms end.
 		pause := time.Duration(k.r.ExpFloat64() * float64(k.pause))
-		switch k.r.IntN(10) {
+		switch k.r.IntN(12) {
 		case 0:
 			pause += 4 * time.Second
-		case 1, 2, 3, 4:
+		case 1, 2, 3, 4, 5:
 			pause /= 8
 		}
 		deadline := time.Now().Add(min(pause, 12*time.Second))
@@ -167,7 +168,7 @@ func (k *killer) kill(name string) {
 		h.startConsole()
 	case "mosquitto":
 		h.mosquitto.kill()
-		k.absent(time.Duration((0.2 + 4*k.r.Float64()) * float64(time.Minute) / h.speed)) // minutes of the scenario
+		k.absent(time.Duration((0.5 + 3*k.r.Float64()) * float64(time.Minute) / h.speed)) // minutes of the scenario
 		h.startMosquitto()
 	}
 	k.kills[name]++

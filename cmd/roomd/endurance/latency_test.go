@@ -16,18 +16,19 @@ import (
 //
 // Only a beacon that raises an alarm of its own causes a message at once: one that is heard again within Clear (2 min)
 // is counted into the alarm that stands, and counts are told once a minute. So the beacons are of nine technologies in
-// turn, and far enough apart for the storm limit of 12 new alarms in 10 min; and never less than 15 s, because a
-// beacon costs two of the eight slots a minute that are not kept for kinds not yet told. The last sample counts as heard when the
-// scenario's clock reaches its place in the programme; the feed, which hands samples over in blocks of 40 ms, is part
-// of what is measured. Nothing is asserted of the times: only that the beacons were told.
+// turn, far enough apart for the storm limit of 12 new alarms in 10 min, and for the slots of the sensor, which let
+// about four beacons a minute through. The last sample counts as heard when the scenario's clock reaches its place in
+// the programme; the feed, which hands samples over in blocks of 40 ms, is part of what is measured. A beacon is told
+// as soon as it is certain, mostly while it still sounds: then the time is negative. Nothing is asserted of the times,
+// only that the beacons were told.
 func TestLatency(t *testing.T) {
 	const snr, first = 8, 40
-	speed, beacons, gap := 4.0, 8, 16.0
+	speed, beacons, gap, variants := 4.0, 8, 16.0, 1
 	if nightly {
-		beacons, gap = 100, 52
+		beacons, gap, variants = 100, 52, 3
 	}
 	h := newHouse(t, speed)
-	vs := h.voices(snr)
+	vs := h.voices(snr, variants)
 	h.configure(h.turns(vs, first, gap), nil)
 	h.startConsole()
 	until(t, "the broker answers", func() bool { return healthy(h.pages) })
@@ -66,9 +67,6 @@ func TestLatency(t *testing.T) {
 			missed[v.name]++
 		}
 	}
-	for _, a := range told {
-		t.Logf("alarm %s from %.1f s, told at %.1f s", a.alarm.Finding.Name, a.alarm.Finding.Start.Sub(h.clock.Epoch).Seconds(), a.at.Sub(h.clock.Epoch).Seconds())
-	}
 	t.Logf("speed %g: %d beacons of %d dB, %g s apart: %d told (%d by name), missed %v; from the last sample %s; from the first %s",
 		speed, beacons, snr, gap, len(late), named, missed, spread(late), spread(since))
 	if len(late) < beacons*9/10 {
@@ -76,9 +74,13 @@ func TestLatency(t *testing.T) {
 	}
 }
 
-// TestLatencyStorm measures the same for 30 beacons within 10 s. Twelve slots a minute and twelve new alarms in ten
-// minutes are the ceiling: what does not fit is counted, and this test says how much and how late.
+// TestLatencyStorm measures the same for 30 beacons within 10 s. The detector takes keyed tones that follow each other
+// so closely for one beacon; if it did not, twelve slots a minute and twelve new alarms in ten minutes would be the
+// ceiling, and what does not fit is counted. This test says how many are told, and how late.
 func TestLatencyStorm(t *testing.T) {
+	if !nightly {
+		t.Skip("takes a minute: nightly")
+	}
 	const speed, snr, first, beacons, gap = 4.0, 10, 40.0, 30, 1.0 / 3
 	h := newHouse(t, speed)
 	p := h.silence()

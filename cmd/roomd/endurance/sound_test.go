@@ -5,6 +5,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"subrosa/drivers/audio"
 	"subrosa/drivers/audio/recording"
@@ -96,30 +98,52 @@ func (h *house) ggwave(snr float64) voice {
 // scheme is a generated message in one of the published alphabets; ggwave, lisnr …
 func (h *house) scheme(s sound.Scheme, seed uint64, seconds, snr float64) voice {
 	h.t.Helper()
-	m := s.Message(siggen.Rand(seed), seconds)
+	return h.message(s.Name, s.Message(siggen.Rand(seed), seconds), seed, snr)
+}
+
+func (h *house) message(name string, m sound.Message, seed uint64, snr float64) voice {
+	h.t.Helper()
 	lo, hi := m.BandHz()
-	return h.voice(s.Name, m.Render(siggen.Rand(seed), rate), lo, hi, snr, m.On(rate)...)
+	return h.voice(name, m.Render(siggen.Rand(seed), rate), lo, hi, snr, m.On(rate)...)
 }
 
 // voice brings x to snr dB over the room's noise, as contract and package siggen define SNR.
 func (h *house) voice(name string, x []float32, lo, hi, snr float64, on ...siggen.Span) voice {
 	h.t.Helper()
 	sound.SetLevel(x, siggen.Level(snr, sound.Density(noiseDB, rate), lo, hi, siggen.AcousticHz), on...)
-	return voice{name: name, file: h.lay(fmt.Sprintf("voice-%s-%d.wav", name, len(x)), x), seconds: float64(len(x)) / rate}
+	h.laid++
+	return voice{name: name, file: h.lay(fmt.Sprintf("voice-%d-%s.wav", h.laid, name), x), seconds: float64(len(x)) / rate}
 }
 
-// voices are one beacon of each technology, the first a real recording; each raises an alarm of its own.
-func (h *house) voices(snr float64) []voice {
+// voices are beacons of nine technologies, each of which raises an alarm of its own, in so many variants, of which the
+// first of ggwave's is a real recording. Prontoly, which speaks for 250 ms every 4 s and is waited for, comes last.
+func (h *house) voices(snr float64, variants int) (out []voice) {
 	h.t.Helper()
-	out := []voice{h.ggwave(snr)}
-	for i, s := range sound.Schemes() {
-		seconds := 2.0
-		if s.Name == "prontoly" { // speaks for 250 ms every 4 s
-			seconds = 8.3
+	schemes := sound.Schemes()
+	slices.SortStableFunc(schemes, func(a, b sound.Scheme) int { return strings.Compare(late(a), late(b)) })
+	for v := range variants {
+		if v == 0 {
+			out = append(out, h.ggwave(snr))
+		} else {
+			m := sound.GGWave(siggen.Rand(uint64(v)), 6+v, sound.GGWaveFast, true)
+			out = append(out, h.message("ggwave", m, uint64(v), snr))
 		}
-		out = append(out, h.scheme(s, uint64(100+i), seconds, snr))
+		for i, s := range schemes {
+			seconds := 2.0
+			if s.Name == "prontoly" {
+				seconds = 8.3
+			}
+			out = append(out, h.scheme(s, uint64(100*(v+1)+i), seconds, snr))
+		}
 	}
 	return out
+}
+
+func late(s sound.Scheme) string {
+	if s.Name == "prontoly" {
+		return "last"
+	}
+	return ""
 }
 
 // turns plays the voices one after the other, gap seconds from start to start, for ever.
