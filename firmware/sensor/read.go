@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"subrosa/dsp/detect"
 	"subrosa/firmware/finding"
 	"subrosa/firmware/record"
 	"subrosa/firmware/sense"
@@ -64,10 +65,16 @@ func (w *Watcher) urgent(ctx context.Context, l *line, now time.Time) error {
 	}
 	switch r.Type {
 	case record.Appeared, record.Gone:
+		if !sensed(r.Finding.Kind) {
+			return fmt.Errorf("%w: a finding of kind %v", ErrGrammar, r.Finding.Kind)
+		}
 		w.finding(&r, now)
 	case record.Known:
 		return w.known(r.Known)
 	case record.Merged:
+		if !sensed(r.Overflow.Kind) {
+			return fmt.Errorf("%w: findings of kind %v", ErrGrammar, r.Overflow.Kind)
+		}
 		w.Events.Merged(r.Overflow.Kind, r.Overflow.Count)
 	case record.Dying:
 		w.Events.Failing(r.Cause)
@@ -76,6 +83,10 @@ func (w *Watcher) urgent(ctx context.Context, l *line, now time.Time) error {
 	}
 	return nil
 }
+
+// sensed reports whether a kind is one that sound and radio samples can show. Of the unit's health, of networks and of
+// the building the sensor knows nothing.
+func sensed(k detect.Kind) bool { return k.Sense() == detect.Acoustic || k.Sense() == detect.Radio }
 
 // finding turns a record into a finding. A Gone without an Appeared is one that was over before its turn; an Appeared
 // under a number that is open says that the earlier finding of that number is over.

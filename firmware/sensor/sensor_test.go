@@ -227,7 +227,7 @@ func TestTampering(t *testing.T) {
 			}
 			return append(s.answer(c), s.answer(c)...)
 		}, "nobody asked for"},
-		{"a second record, taken for the next poll's", func(s *teller, c sense.Control) []byte { return append(s.answer(c), s.answer(c)...) }, "answers an urgent poll"},
+		{"a second record, taken for the next poll's", func(s *teller, c sense.Control) []byte { return append(s.answer(c), s.answer(c)...) }, "out of grammar"},
 		{"a byte too many", func(s *teller, c sense.Control) []byte {
 			if c.Verb == 'S' {
 				return s.answer(c)
@@ -248,6 +248,12 @@ func TestTampering(t *testing.T) {
 			}
 			return s.encode(gone(1))
 		}, "no slot left"},
+		{"word of what it cannot know", func(s *teller, c sense.Control) []byte {
+			if c.Verb == 'S' {
+				return s.answer(c)
+			}
+			return s.encode(record.Record{Type: record.Appeared, Finding: record.Finding{Kind: detect.SensorTamper, Name: "enclosure", Alarm: true}})
+		}, "a finding of kind sensor-tamper"},
 		{"a baseline that nobody asked for", func(s *teller, c sense.Control) []byte {
 			if c.Verb == 'S' {
 				return s.answer(c)
