@@ -6,5 +6,5 @@
 //	TestFaults…   one clear line, a health alarm, everything else goes on
 //
 // The programs are built once a run, or taken from the folder in SUBROSA_BIN. With SUBROSA_NIGHTLY set, the tests run
-// in full length.
+// in full length. SUBROSA_SEED chooses other times to kill at; SUBROSA_LOGS is a folder for what the programs say.
 package endurance
