@@ -10,6 +10,7 @@ import (
 
 	"subrosa/dsp/detect"
 	"subrosa/firmware/alarm"
+	"subrosa/firmware/journal"
 	"subrosa/firmware/record"
 	"subrosa/firmware/report"
 	"subrosa/firmware/sense"
@@ -106,6 +107,40 @@ func TestOneFindsItInOrder(t *testing.T) {
 	}
 	if n := len(h.alarms(detect.SensorDead)); n != 1 || h.fault("state") == nil || h.checks["state"].OK {
 		t.Errorf("%d alarms, fault %v", n, h.fault("state"))
+	}
+}
+
+// TestFullDisk: the session goes on, the chair is told, and the record is made up for when there is room again.
+func TestFullDisk(t *testing.T) {
+	h := build(t)
+	h.heard(good())
+	h.pass(time.Second)
+	h.disk = errDisk
+	if err := h.order(wall.Order{Act: wall.Start, Role: session.Chair}); err != nil {
+		t.Fatal(err)
+	}
+	began := h.clock.now
+	h.pass(time.Minute)
+	if h.session.State != session.Handover || !slices.Equal(h.session.Unproven(), []string{"journal-writes", "sound-covered", "radio-covered"}) {
+		t.Errorf("got %s, unproven %v, want a handover that waits for the journal", h.session.State, h.session.Unproven())
+	}
+	if as := h.alarms(detect.SensorDead); len(as) != 1 || as[0].Finding.Name != "journal" {
+		t.Errorf("alarms %+v, want one of the journal", as)
+	}
+	h.disk = nil
+	h.pass(time.Minute)
+	if h.session.State != session.Closed {
+		t.Errorf("got %s after the disk was mended", h.session.State)
+	}
+	var first journal.Entry
+	err := h.journal.Read(1, func(_ uint64, e journal.Entry) error {
+		if e.Kind == "session.changed" && first.Kind == "" {
+			first = e
+		}
+		return nil
+	})
+	if err != nil || !first.Time.Equal(began) {
+		t.Errorf("the start is recorded at %v, %v, want %v, when it happened", first.Time, err, began)
 	}
 }
 

@@ -84,8 +84,19 @@ type house struct {
 	clock   *hand
 	site    *site
 	journal *journal.Journal
+	disk    error // what the room's own entries fail with
 	book    *alarm.Book
 	stop    func()
+}
+
+// appender is the journal as the room has it, on a disk that may be full.
+type appender struct{ h *house }
+
+func (a appender) Append(ctx context.Context, e journal.Entry) (journal.Receipt, error) {
+	if a.h.disk != nil {
+		return journal.Receipt{}, a.h.disk
+	}
+	return a.h.journal.Append(ctx, e)
 }
 
 func build(t *testing.T) *house {
@@ -125,7 +136,7 @@ func (h *house) start() {
 		Health: func(part string, err error) { h.Health(part, err) }})
 	must(err)
 	h.Room = New(Parts{Identity: Identity{Room: "ratssaal", Unit: "u1", Name: "Ratssaal", Software: "test"}, Clock: h.clock,
-		Log: slog.New(slog.DiscardHandler), State: folder, Machine: m, Journal: h.journal, Book: h.book, Site: h.site,
+		Log: slog.New(slog.DiscardHandler), State: folder, Machine: m, Journal: appender{h}, Book: h.book, Site: h.site,
 		Sensor: &sensor.Watcher{}, Wall: w, Rand: rand.Reader, Unsealed: true,
 		Sound: Stream{Present: true, LoHz: 2500, HiHz: 23520, Cannot: []string{"above-range"}},
 		Radio: Stream{Present: true, LoHz: 433.8e6, HiHz: 434.05e6}})
