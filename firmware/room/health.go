@@ -153,4 +153,3 @@ func (r *Room) sendHealth() {
 	r.healthSent = string(b)
 	r.report("health", h)
 }
-
