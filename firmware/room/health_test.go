@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"subrosa/dsp/detect"
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/journal"
@@ -227,6 +229,11 @@ func TestRun(t *testing.T) {
 	if err := h.Do(ctx, wall.Order{Act: wall.End, Role: session.Facility}); err == nil {
 		t.Error("facility ended a session")
 	}
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(h.Metrics())
+	if ms, err := reg.Gather(); err != nil || len(ms) < 6 {
+		t.Errorf("%d metrics, %v", len(ms), err)
+	}
 	ran := make(chan struct{})
 	h.wait(func() { close(ran) })
 	<-ran
@@ -238,6 +245,9 @@ func TestRun(t *testing.T) {
 		t.Errorf("after the end: got %v, want %v", err, errStopped)
 	}
 	h.wait(func() {}) // does not wait for ever
+	if _, err := reg.Gather(); err != nil {
+		t.Errorf("figures of a room that has ended: %v", err)
+	}
 	if k := h.entries(); k[len(k)-1] != "unit.stopped" {
 		t.Errorf("the last entry is %s", k[len(k)-1])
 	}
@@ -245,10 +255,10 @@ func TestRun(t *testing.T) {
 
 func TestFigures(t *testing.T) {
 	h := build(t)
-	h.heard(good())
+	before := len(h.measure())
 	h.found(h.beacon())
 	h.merged(detect.Burst, 7)
-	if n := len(h.measure()); n < 10 {
-		t.Errorf("%d figures", n)
+	if n := len(h.measure()) - before; n != 2 {
+		t.Errorf("%d figures more, want one for the beacon and one for the bursts", n)
 	}
 }
