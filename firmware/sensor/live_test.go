@@ -85,14 +85,18 @@ func TestLearningEndToEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(&fake{})
 		w.Start = startLive(x)
+		news := make(chan finding.Finding, 100)
+		w.Events.Found = func(f finding.Finding) { news <- f }
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- w.Run(ctx) }()
 		after := func(d time.Duration) (found []finding.Finding) {
-			n := len(w.found)
 			time.Sleep(d)
 			synctest.Wait()
-			return w.found[n:]
+			for len(news) > 0 {
+				found = append(found, <-news)
+			}
+			return found
 		}
 		first := after(20 * time.Second)
 		if len(first) != 1 || first[0].Kind != detect.NewEmitter || !first[0].Alarm || math.Abs(first[0].Hz-liveCentre-12e3) > 2e3 {
