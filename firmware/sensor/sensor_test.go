@@ -212,14 +212,16 @@ func TestFindings(t *testing.T) {
 	})
 }
 
-// TestTampering: whatever is out of grammar ends the process at once, and counts as said.
-func TestTampering(t *testing.T) {
+type tampering struct {
+	name string
+	say  func(*teller, sense.Control) []byte
+	want string
+}
+
+// tamperings are what a sensor may do that is out of grammar, with part of the error.
+func tamperings() []tampering {
 	bad := [record.Size]byte{0: 0xff}
-	tests := []struct {
-		name string
-		say  func(*teller, sense.Control) []byte
-		want string
-	}{
+	return []tampering{
 		{"bits without meaning", func(s *teller, c sense.Control) []byte { return bad[:] }, "version"},
 		{"two records for one poll", func(s *teller, c sense.Control) []byte {
 			if c.Verb == 'S' {
@@ -261,7 +263,11 @@ func TestTampering(t *testing.T) {
 			return s.encode(record.Record{Type: record.Known, Known: record.Emitter{Count: 1, Hz: 433e6}})
 		}, "nobody asked for"},
 	}
-	for _, tt := range tests {
+}
+
+// TestTampering: whatever is out of grammar ends the process at once, and counts as said.
+func TestTampering(t *testing.T) {
+	for _, tt := range tamperings() {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &teller{}
