@@ -286,6 +286,12 @@ func pureDSP(_ fs.FS, files []*file) (faults []string) {
 				}
 			}
 		}
+		ast.Inspect(f.File, func(n ast.Node) bool {
+			if _, ok := n.(*ast.GoStmt); ok {
+				faults = append(faults, f.at(n)+": starts a goroutine: dsp is pure, and its tests run without the race detector")
+			}
+			return true
+		})
 	}
 	return faults
 }

@@ -99,6 +99,7 @@ func TestRules(t *testing.T) {
 		{"io.Reader, no parser", fuzzedParsers, map[string]string{"mdm/a.go": "package mdm\nfunc (*T) Read(b []byte) (int, error) { return 0, nil }\nfunc ParseKind(s string) {}\nfunc parse(b []byte) {}\n"}, ""},
 
 		{"dsp with a clock", pureDSP, map[string]string{"dsp/fft/a.go": imports("math", "time")}, "imports time"},
+		{"dsp with a goroutine", pureDSP, map[string]string{"dsp/fft/a.go": "package fft\nfunc f() {\n\tgo f()\n}\n"}, "dsp/fft/a.go:3"},
 		{"dsp with atomics", pureDSP, map[string]string{"dsp/fft/a.go": imports("sync/atomic")}, "imports sync/atomic"},
 		{"dsp's test with files", pureDSP, map[string]string{"dsp/fft/a_test.go": imports("os", "time"), "dsp/detect/detecttest/a.go": imports("os")}, ""},
 		{"firmware with a clock", pureDSP, map[string]string{"firmware/clock/a.go": imports("time")}, ""},
