@@ -231,6 +231,15 @@ func (b *bursts) finish(d *Detector) {
 // level is the mean power per frame with a hot cell, full scale = 1.
 func (s *burst) level() float64 { return s.power / float64(max(1, s.at[0].cells)) }
 
+// position is the power-weighted bin position; the middle where samples that are not finite spoil the weights.
+func (s *burst) position() float64 {
+	p := s.centre / s.power
+	if !(p >= float64(s.loBin) && p <= float64(s.hiBin)) {
+		return float64(s.loBin+s.hiBin) / 2
+	}
+	return p
+}
+
 // paused reports whether the burst was silent for a good part of its time: what pauses is no steady emitter.
 func (s *burst) paused() bool {
 	return float64(s.at[0].cells) < 0.9*float64(s.at[0].last-s.at[0].first+1)
@@ -239,7 +248,7 @@ func (s *burst) paused() bool {
 // tell reports a burst that is over.
 func (b *bursts) tell(d *Detector, s *burst) {
 	s.settle()
-	if !b.sure(s) || d.onLine(s.centre/s.power, s.peak) || d.emitters.covers(s.loBin, s.hiBin) || b.product(d, s) {
+	if !b.sure(s) || d.onLine(s.position(), s.peak) || d.emitters.covers(s.loBin, s.hiBin) || b.product(d, s) {
 		return
 	}
 	b.told[b.next] = *s
@@ -247,7 +256,7 @@ func (b *bursts) tell(d *Detector, s *burst) {
 	for i := s.loBin; i <= s.hiBin; i++ {
 		b.keyed[i] = s.last
 	}
-	offset, bw, level := d.at(s.centre/s.power), float64(s.hiBin-s.loBin+1)*d.binHz, 10*math.Log10(s.level()/enbw)
+	offset, bw, level := d.at(s.position()), float64(s.hiBin-s.loBin+1)*d.binHz, 10*math.Log10(s.level()/enbw)
 	use := lookUp(d.absolute(offset))
 	long := float64(s.last-s.first)*float64(d.hop)/d.rate > 10
 	d.tracks++

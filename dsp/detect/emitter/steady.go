@@ -194,7 +194,7 @@ func (e *emitters) measure(d *Detector, s *steady) {
 		noise += float64(d.floor[i])
 		centre += x * float64(i)
 	}
-	if power == 0 {
+	if !(power > 0) || math.IsInf(power, 0) {
 		return
 	}
 	if level := 10 * math.Log10(power/enbw); level > s.level {
