@@ -25,7 +25,7 @@ func TestLatency(t *testing.T) {
 	const snr, first = 8, 40
 	speed, beacons, gap, variants := 4.0, 8, 16.0, 1
 	if nightly {
-		beacons, gap, variants = 100, 52, 3
+		beacons, gap, variants = 100, 65, 3
 	}
 	h := newHouse(t, speed)
 	vs := h.voices(snr, variants)
@@ -67,6 +67,11 @@ func TestLatency(t *testing.T) {
 			missed[v.name]++
 		}
 	}
+	counted := 0
+	for _, a := range h.chronicle().last {
+		counted += a.Merged
+	}
+	t.Logf("%d alarms about beacons, %d more findings counted into them", len(told), counted)
 	t.Logf("speed %g: %d beacons of %d dB, %g s apart: %d told (%d by name), missed %v; from the last sample %s; from the first %s",
 		speed, beacons, snr, gap, len(late), named, missed, spread(late), spread(since))
 	if len(late) < beacons*9/10 {
