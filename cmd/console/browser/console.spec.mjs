@@ -94,7 +94,7 @@ step('an alarm is seen as it comes, with its likely innocent cause, and answered
   await room()
   const alarm = page.locator('#alarms .alarm:has(form)').first()
   await alarm.waitFor({ timeout: patience }) // comes by the event stream, nobody reloads
-  for (const words of ['Wahrscheinlich harmlos', 'Zu tun']) await alarm.getByText(words).waitFor()
+  for (const words of ['Wahrscheinliche Ursache', 'Zu tun']) await alarm.getByText(words).waitFor()
   await shoot(page, 'room-alarm')
   const id = await alarm.getAttribute('id')
   await alarm.locator('select[name="answer"]').selectOption({ index: 1 })
@@ -112,8 +112,8 @@ step('an alarm is seen as it comes, with its likely innocent cause, and answered
 step('silence is never shown as proof', async () => {
   await room()
   const coverage = page.locator('#coverage')
-  await coverage.getByText('Schall').waitFor({ timeout: patience })
-  await coverage.getByText('nicht prüfbar').first().waitFor()
+  await coverage.getByText('Schall', { exact: true }).waitFor({ timeout: patience })
+  await coverage.getByText(/nicht prüfbar/i).first().waitFor()
   assert.match(await page.locator('#state .checked').innerText(), /Geprüft/i)
 })
 
