@@ -46,6 +46,7 @@ const (
 	chordFrames    = 2
 	nameNats       = 3.5  // evidence that names a confirmed beacon
 	keyNats        = 4.5  // evidence with which keyed tones are a beacon
+	denseGrid      = 0.25 // part of its band that an alphabet covers
 	spellNats      = 12.0 // evidence that overrules the explanation by audible lines
 	maxSymbols     = 512
 )
@@ -68,8 +69,10 @@ type beacon struct {
 	live      []symbol
 	tones     []float64 // scratch: distinct tones
 	births    []int64   // scratch
-	threshold float64   // weight in windowSeconds that noise reaches with probability Pfa
-	longer    float64   // the same for memorySeconds
+	heard     float64   // weight and tones at once that spells saw
+	atOnce    int
+	threshold float64 // weight in windowSeconds that noise reaches with probability Pfa
+	longer    float64 // the same for memorySeconds
 
 	open       bool
 	spelt      bool    // explained symbols count too
@@ -143,9 +146,12 @@ func (b *beacon) widen(y *symbol) {
 
 // gather walks the symbols heard since a frame and returns their weight, how often the tones changed, how many
 // sounded at once; the distinct tones are left in b.tones.
-func (b *beacon) gather(since int64, explained bool) (weight float64, symbols, atOnce int) {
+func (b *beacon) gather(since int64, explained bool, least float64) (weight float64, symbols, atOnce int) {
 	b.tones = b.tones[:0]
 	b.eachSince(since, explained, func(y *symbol) {
+		if y.weight < least {
+			return
+		}
 		weight += y.weight
 		symbols++
 		atOnce = max(atOnce, b.overlap(y, since))
@@ -213,33 +219,57 @@ func (b *beacon) decide(frame int64, final bool) edge {
 	}
 	short := frame - int64(windowSeconds/b.dt)
 	long := frame - int64(memorySeconds/b.dt)
-	w, n, atOnce := b.gather(short, false)
+	w, n, atOnce := b.gather(short, false, 0)
 	if w >= b.threshold && n >= 4 && b.apart() >= 3 && b.keyed(short, false) >= 2 &&
 		(b.returns(short) >= repeats+b.chance() || w >= 2*b.threshold && b.clocked(short) >= clockTicks) {
 		tech, llr, conf := name(b.ts, b.tones, atOnce, b.c.LoHz, b.hi)
 		return b.begin(short, w, tech, llr, conf, false)
 	}
-	for _, explained := range [2]bool{false, true} {
-		need := keyNats
-		if explained {
-			need = spellNats
-		}
-		w, n, atOnce = b.gather(long, explained)
-		if w < clutterLeast || n < 2 || len(b.tones) < 2 || b.keyed(long, explained) < 1 {
-			continue
-		}
-		if len(b.tones) < manyTones && w < fewWeight*float64(n) {
-			continue
-		}
-		tech, llr, conf := name(b.ts, b.tones, atOnce, b.c.LoHz, b.hi)
-		if w < math.Max(clutterLeast, b.longer-(llr-need)/natsPerWeight) {
-			continue
-		}
-		if llr >= need && (b.ts[tech].atOnceMin < chordTones || b.chords(long, explained) >= chords) {
-			return b.begin(long, w, tech, llr, conf, explained)
+	// Clutter consists of short segments; only chords, which begin together, are believed to be made of such.
+	for _, try := range [...]struct {
+		explained bool
+		least     float64
+	}{{false, keyWeight}, {false, 0}, {true, keyWeight}, {true, 0}} {
+		if b.spells(long, try.explained, try.least) {
+			tech, llr, conf := name(b.ts, b.tones, b.atOnce, b.c.LoHz, b.hi)
+			return b.begin(long, b.heard, tech, llr, conf, try.explained)
 		}
 	}
 	return nothing
+}
+
+// spells reports whether the symbols of a weight of at least least spell a technology; they are left in b.tones.
+func (b *beacon) spells(since int64, explained bool, least float64) bool {
+	need := keyNats
+	if explained {
+		need = spellNats
+	}
+	w, n, atOnce := b.gather(since, explained, least)
+	b.heard, b.atOnce = w, atOnce
+	if w < clutterLeast || n < 2 || len(b.tones) < 2 || b.keyed(since, explained) < 1 {
+		return false
+	}
+	if len(b.tones) < manyTones && w < fewWeight*float64(n) {
+		return false
+	}
+	tech, llr, _ := name(b.ts, b.tones, atOnce, b.c.LoHz, b.hi)
+	t := &b.ts[tech]
+	if least < keyWeight && t.atOnceMin < chordTones {
+		return false
+	}
+	return llr >= need && w >= math.Max(clutterLeast, b.longer-(llr-need)/natsPerWeight) && b.structured(t, since, explained)
+}
+
+// structured reports whether the symbols come as the technology sends them. Chords begin together; an alphabet so
+// dense that tones strewn at random often lie on it must also keep a clock or come back to its tones.
+func (b *beacon) structured(t *technology, since int64, explained bool) bool {
+	switch {
+	case t.atOnceMin >= chordTones:
+		return b.chords(since, explained) >= chords
+	case t.p >= denseGrid:
+		return b.clocked(since) >= clockTicks || b.returns(since) >= repeats+b.chance()
+	}
+	return true
 }
 
 // apart counts the distinct tones that lie clearly apart.
@@ -388,7 +418,7 @@ func (b *beacon) level() (power, floor float64) {
 
 // follow keeps an open beacon up to date and closes it after silence.
 func (b *beacon) follow(frame int64) edge {
-	w, _, atOnce := b.gather(b.first, b.spelt)
+	w, _, atOnce := b.gather(b.first, b.spelt, 0)
 	b.peakWeight = math.Max(b.peakWeight, w)
 	tech, llr, conf := name(b.ts, b.tones, atOnce, b.c.LoHz, b.hi)
 	b.judge(tech, llr, conf)
