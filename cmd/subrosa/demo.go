@@ -12,7 +12,7 @@ func newDemoCommand() *cobra.Command {
 	var o demo.Options
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "run a whole site on this machine, with one room fed from recordings",
+		Short: "Run a whole site on this machine, with one room fed from recordings",
 		Long: `Runs the console with its broker and one room unit, "Ratssaal", on this machine. The unit hears recordings in
 place of a microphone and a receiver; a scripted session leads the room from public to closed and raises two alarms.`,
 		Example: "  subrosa demo\n  subrosa demo --headless --once --speed 20 --json",
