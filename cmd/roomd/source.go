@@ -12,6 +12,7 @@ import (
 	soundpipe "subrosa/drivers/audio/pipe"
 	"subrosa/drivers/sdr"
 	radiopipe "subrosa/drivers/sdr/pipe"
+	"subrosa/dsp/detect/ultrasonic"
 	"subrosa/firmware/clock"
 	"subrosa/firmware/room"
 	"subrosa/firmware/sensor"
@@ -77,7 +78,8 @@ func playRadio(ctx context.Context, p *feed.Player[complex64], f *os.File, pr fe
 }
 
 func soundStream(rate int) room.Stream {
-	return room.Stream{Present: true, LoHz: 2500, HiHz: 0.49 * float64(rate), Cannot: []string{"above-range", "silent-recorders"}}
+	return room.Stream{Present: true, LoHz: ultrasonic.Default.LoHz, HiHz: min(0.49*float64(rate), ultrasonic.Default.HiHz),
+		Cannot: []string{"audible", "above-range", "silent-recorders"}}
 }
 
 func radioStream(p feed.Programme) room.Stream {

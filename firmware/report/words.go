@@ -21,6 +21,7 @@ var points = map[string]Text{
 
 // cannot are the things that a sense does not see.
 var cannot = map[string]Text{
+	"audible":          {"hörbarer Schall unter 15 kHz: er wird nicht ausgewertet", "audible sound below 15 kHz: it is not looked through"},
 	"above-range":      {"Schall oberhalb des Messbereichs", "sound above the range measured"},
 	"silent-recorders": {"Aufnahmegeräte, die nicht senden", "recorders that do not transmit"},
 	"outside-span":     {"Funk außerhalb des Messbereichs", "radio outside the range measured"},

@@ -202,6 +202,39 @@ func TestBaseline(t *testing.T) {
 	is("none", 0)
 }
 
+// TestLearningEnds: listening for a baseline has an end of its own, and ends before a session; what a session would
+// have taught is thrown away.
+func TestLearningEnds(t *testing.T) {
+	h := build(t)
+	h.heard(good())
+	name, want := topic.BaselineReported("u1"), topic.BaselineDesired("u1")
+	learn := func() { h.learn(h.wants(map[string]any{"version": 1, "writer": "console", "learn": true}, want)) }
+	state := func() report.Baseline { return data[report.Baseline](t, h.site, name) }
+	learn()
+	h.pass(LearnFor / 2)
+	if b := state(); b.State != "learning" || b.Progress < 0.2 || b.Progress > 0.3 {
+		t.Errorf("half way: reported %+v, want a quarter of the progress", b)
+	}
+	h.pass(LearnFor/2 + time.Minute)
+	if !h.learnEnd.IsZero() {
+		t.Error("the sensor still listens after LearnFor")
+	}
+	h.learned([]sense.Emitter{{Hz: 433.92e6}})
+	if b := state(); b.State != "ready" || b.Emitters != 1 {
+		t.Errorf("after its arrival: reported %+v, want one emitter", b)
+	}
+
+	learn()
+	h.close()
+	if !h.learnEnd.IsZero() || !slices.Contains(h.entries(), "baseline.aborted") {
+		t.Error("learning goes on into the closed session")
+	}
+	h.learned([]sense.Emitter{{Hz: 1e6}, {Hz: 2e6}})
+	if b := state(); b.State != "ready" || b.Emitters != 1 || len(h.baseline.Emitters) != 1 {
+		t.Errorf("after the abort: reported %+v, want the baseline there was", b)
+	}
+}
+
 func TestProposal(t *testing.T) {
 	h := build(t)
 	h.heard(good())

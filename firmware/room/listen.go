@@ -51,6 +51,7 @@ func (r *Room) ended(e sensor.End) {
 		r.learning = r.ready()
 		r.report("baseline", r.learning)
 	}
+	r.learnEnd, r.discard = time.Time{}, false
 }
 
 // silence takes note that nothing is known of what the sensor sees.

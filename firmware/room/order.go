@@ -103,11 +103,57 @@ func (r *Room) learn(m shadow.Message) {
 	switch {
 	case l.Learn:
 		r.learning.State, r.learning.Progress = "learning", 0
+		r.learnEnd, r.discard = r.p.Clock.Now().Add(LearnFor), false
 		r.append("baseline.learning", map[string]any{"version": m.Version})
-	case r.learning.State != "learning":
+		r.p.Sensor.Learn(true)
+	case r.learnEnd.IsZero():
+		return
+	default:
+		r.endListening()
+	}
+	r.report("baseline", r.learning)
+}
+
+// LearnFor is how long a baseline is listened for: long enough for what transmits every few minutes.
+const LearnFor = 10 * time.Minute
+
+// heardShare is the part of the progress that listening makes up; the rest is the baseline's arrival.
+const heardShare = 0.5
+
+// listenOn ends listening for a baseline when its time is over, or when the room is on its way to a closed session:
+// while it learns, the sensor tells nothing of radio.
+func (r *Room) listenOn(now time.Time) {
+	if r.learnEnd.IsZero() {
 		return
 	}
-	r.p.Sensor.Learn(l.Learn)
+	if s := r.p.Machine.State(); s != session.Open && s != session.Planned {
+		r.abortLearning()
+		return
+	}
+	if !now.Before(r.learnEnd) {
+		r.endListening()
+		return
+	}
+	done := heardShare * (1 - float64(r.learnEnd.Sub(now))/float64(LearnFor))
+	if done-r.learning.Progress >= 0.01 {
+		r.learning.Progress = done
+		r.report("baseline", r.learning)
+	}
+}
+
+// endListening lets what was learned count and arrive.
+func (r *Room) endListening() {
+	r.learnEnd = time.Time{}
+	r.p.Sensor.Learn(false)
+}
+
+// abortLearning goes back to the baseline there was.
+func (r *Room) abortLearning() {
+	r.append("baseline.aborted", map[string]any{"progress": r.learning.Progress})
+	r.endListening()
+	r.discard = true
+	r.p.Sensor.SetBaseline(r.baseline.Emitters)
+	r.learning = r.ready()
 	r.report("baseline", r.learning)
 }
 
@@ -122,12 +168,19 @@ func (r *Room) ready() report.Baseline {
 
 // progress takes note of how much of a baseline has arrived.
 func (r *Room) progress(v float64) {
-	r.learning.State, r.learning.Progress = "learning", v
+	if r.discard {
+		return
+	}
+	r.learning.State, r.learning.Progress = "learning", heardShare+(1-heardShare)*v
 	r.report("baseline", r.learning)
 }
 
 // learned takes a whole baseline and hands it back to the sensor.
 func (r *Room) learned(es []sense.Emitter) {
+	if r.discard {
+		r.discard = false
+		return
+	}
 	r.baseline = baseline{Format: 1, Learned: r.p.Clock.Now(), Emitters: es}
 	r.saveBaseline()
 	r.p.Sensor.SetBaseline(es)

@@ -108,6 +108,8 @@ type Room struct {
 	proposal *wall.Proposal
 	baseline baseline
 	learning report.Baseline
+	learnEnd time.Time // when listening for a baseline ends; zero: it does not listen
+	discard  bool      // what arrives of the last learning is not taken over
 	aliveAt  time.Time
 }
 
@@ -229,6 +231,7 @@ func (r *Room) tick(ctx context.Context) {
 	r.watch(now)
 	r.move(r.p.Machine.Tick(now))
 	r.points()
+	r.listenOn(now)
 	if r.session.State == session.Restoring && now.Sub(r.session.Since) >= restoreAfter { // nothing of the building was taken over yet
 		r.must(session.Restored())
 	}

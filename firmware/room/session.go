@@ -71,7 +71,7 @@ func (r *Room) points() {
 	}
 	swept := s == session.Sweep && r.statuses > 0 || s == session.Arming || s.Confidential()
 	covered := func(name string, part int) session.Point {
-		return session.Point{Name: name, Step: session.Sweep, Proven: alive && swept && r.status.Coverage[part] >= record.Most}
+		return session.Point{Name: name, Step: session.Sweep, Proven: alive && swept && r.learnEnd.IsZero() && r.status.Coverage[part] >= record.Most}
 	}
 	if r.p.Sound.Present {
 		ps = append(ps, covered("sound-covered", record.Ultrasonic))

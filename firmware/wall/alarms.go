@@ -26,7 +26,7 @@ func newAlarmCard(lang string, a *alarm.Alarm, at time.Time, loc *time.Location)
 	c := alarmCard{ID: f.ID, Advice: f.Advice(lang)}
 	c.Cause = Text{"Ursache noch offen", "Cause still open"}.In(lang)
 	if why := f.Why(lang); why != "" {
-		c.Cause = Text{"Wahrscheinlich harmlos: ", "Probably harmless: "}.In(lang) + strings.TrimSuffix(why, ".")
+		c.Cause = Text{"Mögliche harmlose Ursache: ", "Possible harmless cause: "}.In(lang) + strings.TrimSuffix(why, ".")
 	}
 	c.Why = strings.Join([]string{f.Title(lang), spanText(lang, f, at, loc), a.State.Text(lang)}, " · ")
 	if a.Ack != nil {

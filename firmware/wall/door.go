@@ -138,9 +138,9 @@ func (d *door) missed(addr string, now time.Time) {
 // cookieName carries the prefix that binds the cookie to host and TLS where there is TLS.
 func cookieName(r *http.Request) string {
 	if r.TLS != nil {
-		return "__Host-subrosa"
+		return "__Host-subrosa-chair"
 	}
-	return "subrosa"
+	return "subrosa-chair" // cookies do not know ports: the console on the same host has its own name
 }
 
 func (h *Handler) role(r *http.Request) (session.Role, error) {

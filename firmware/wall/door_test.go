@@ -37,8 +37,8 @@ func TestOnlyAKeyOpensTheChairsPage(t *testing.T) {
 	h.Update(alarmScene())
 	private := []string{"/leitung", "/leitung/events", "/api/view"}
 	for _, cookie := range []*http.Cookie{
-		nil, {Name: "subrosa", Value: ""}, {Name: "subrosa", Value: "x"}, {Name: "subrosa", Value: key},
-		{Name: "__Host-subrosa", Value: pairing(h, key).Result().Cookies()[0].Value}, // a TLS cookie without TLS
+		nil, {Name: "subrosa-chair", Value: ""}, {Name: "subrosa-chair", Value: "x"}, {Name: "subrosa-chair", Value: key},
+		{Name: "__Host-subrosa-chair", Value: pairing(h, key).Result().Cookies()[0].Value}, // a TLS cookie without TLS
 	} {
 		for _, path := range private {
 			r := httptest.NewRequest("GET", path, nil)
@@ -80,7 +80,7 @@ func TestPairing(t *testing.T) {
 	w = httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	c = w.Result().Cookies()[0]
-	if w.Code != 200 || c.Name != "__Host-subrosa" || !c.Secure {
+	if w.Code != 200 || c.Name != "__Host-subrosa-chair" || !c.Secure {
 		t.Errorf("by TLS: got %d, cookie %v", w.Code, c)
 	}
 }

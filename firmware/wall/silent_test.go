@@ -91,8 +91,8 @@ func TestAlarmNamesTheInnocentCauseFirst(t *testing.T) {
 	h := newHandler(t, nil)
 	h.Update(alarmScene())
 	for lang, want := range map[string][]string{
-		"de": {"Wahrscheinlich harmlos: Werbung oder App-Signal", "Ultraschallsignal mit Daten (SilverPush)", "Um das Schließen von Apps", "Messwerte", "14,2 dB"},
-		"en": {"Probably harmless: Advertisement or app beacon", "Ultrasonic data signal (SilverPush)", "Ask for apps", "Figures", "14.2 dB"},
+		"de": {"Mögliche harmlose Ursache: Werbung oder App-Signal", "Ultraschallsignal mit Daten (SilverPush)", "Um das Schließen von Apps", "Messwerte", "14,2 dB"},
+		"en": {"Possible harmless cause: Advertisement or app beacon", "Ultrasonic data signal (SilverPush)", "Ask for apps", "Figures", "14.2 dB"},
 	} {
 		page := element(get(h, "/leitung?lang="+lang, key).Body.String(), `<article class="card alarm"`, "</article>")
 		for _, w := range want {

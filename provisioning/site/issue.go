@@ -192,10 +192,14 @@ func (s *Site) makeAuthority(now time.Time, rand io.Reader) error {
 
 // unitConfig is what a unit's configuration starts from; paths are relative to the bundle.
 func (s *Site) unitConfig(h Holder) []byte {
+	broker := s.plan.hosts(s.plan.Broker, "broker")[0]
+	if s.plan.Loopback {
+		broker = "localhost"
+	}
 	b, _ := json.MarshalIndent(map[string]string{ // strings cannot fail
 		"unit":   h.Identity.Unit,
 		"room":   h.Identity.Rooms[0],
-		"broker": "tls://" + s.plan.hosts(s.plan.Broker, "broker")[0] + ":8883",
+		"broker": "tls://" + broker + ":8883",
 		"ca":     "ca.pem",
 		"cert":   "cert.pem",
 		"key":    "key.pem",

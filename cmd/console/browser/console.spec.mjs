@@ -94,7 +94,7 @@ step('an alarm is seen as it comes, with its likely innocent cause, and answered
   await room()
   const alarm = page.locator('#alarms .alarm:has(form)').first()
   await alarm.waitFor({ timeout: patience }) // comes by the event stream, nobody reloads
-  for (const words of ['Wahrscheinliche Ursache', 'Zu tun']) await alarm.getByText(words).waitFor()
+  for (const words of ['Mögliche harmlose Ursache', 'Zu tun']) await alarm.getByText(words).waitFor()
   await shoot(page, 'room-alarm')
   const id = await alarm.getAttribute('id')
   await alarm.locator('select[name="answer"]').selectOption({ index: 1 })

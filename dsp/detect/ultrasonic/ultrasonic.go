@@ -129,7 +129,7 @@ func (d *Detector) frameSeconds() float64 { return float64(d.hop) / float64(d.ra
 func (d *Detector) Coverage() detect.Coverage {
 	c := detect.Coverage{Kind: detect.UltrasonicBeacon, LoHz: d.c.LoHz, HiHz: float64(d.hi) * d.binHz,
 		SensitivityDBFS: d.c.FloorDB + 10*math.Log10(d.enbw*d.binHz*float64(d.alpha)*floorBias)}
-	c.Cannot = []string{fmt.Sprintf("see above %.1f kHz", c.HiHz/1000)}
+	c.Cannot = []string{fmt.Sprintf("see above %.1f kHz", c.HiHz/1000), fmt.Sprintf("see below %.0f kHz", c.LoHz/1000)}
 	return c
 }
 

@@ -67,11 +67,16 @@ func (h *Handler) getRoom(w http.ResponseWriter, r *http.Request, who access.Who
 	h.render(w, r, http.StatusOK, "room", p)
 }
 
+// mayLearn reports whether the unit would take an order to learn: not on the way to a closed session, nor in one.
+func mayLearn(r *session.Report) bool {
+	return r == nil || r.State == session.Open || r.State == session.Planned
+}
+
 func (h *Handler) roomPage(r *http.Request, room fleet.Room, who access.Who) (*roomPage, error) {
 	lang := h.lang(r)
 	p := &roomPage{
 		frame: h.frame(r, h.roomName(room.ID), "rooms"), show: h.newShow(lang, room), Minutes: minutes(r), Answers: answersIn(lang),
-		MayAck: who.Role.May(access.Ack), MayLearn: who.Role.May(access.Baseline),
+		MayAck: who.Role.May(access.Ack), MayLearn: who.Role.May(access.Baseline) && mayLearn(room.Session),
 	}
 	p.Announce = p.Name + ": " + p.Word + ". " + alarmCount(lang, len(p.Open))
 	end := h.Now()

@@ -69,16 +69,21 @@ func (h *Handler) funcs(lang string) template.FuncMap {
 		"role":    func(r any) string { return roleText(lang, access.Role(fmt.Sprint(r))) },
 		"sense":   func(s string) string { return senseText(lang, s) },
 		"cannot":  func(s string) string { return cannotText(lang, s) },
-		"band":    func(s string) string { return finding.NameText(lang, detect.NewEmitter, s) },
-		"band2":   func(lo, hi float64) string { return rangeText(lang, lo, hi) },
-		"pair":    func(a, b any) struct{ A, B any } { return struct{ A, B any }{a, b} },
-		"act":     func(s string) string { return word(lang, actions, s) },
-		"detail":  func(what, slug string) string { return detail(lang, what, slug) },
-		"check":   func(s string) string { return word(lang, checkNames, s) },
-		"point":   func(s string) string { return pointText(lang, s) },
-		"reason":  func(r session.Reason) string { return in(lang, Text(r.Words())) },
-		"state":   func(s string) string { return in(lang, stateWord(session.State(s))) },
-		"list":    func(l []string) string { return strings.Join(l, ", ") },
+		"band": func(s string) string {
+			if mhz, ok := strings.CutSuffix(s, " MHz"); ok && lang != "en" { // a part of the receiver's span, named by its middle
+				return strings.Replace(mhz, ".", ",", 1) + " MHz"
+			}
+			return finding.NameText(lang, detect.NewEmitter, s)
+		},
+		"band2":  func(lo, hi float64) string { return rangeText(lang, lo, hi) },
+		"pair":   func(a, b any) struct{ A, B any } { return struct{ A, B any }{a, b} },
+		"act":    func(s string) string { return word(lang, actions, s) },
+		"detail": func(what, slug string) string { return detail(lang, what, slug) },
+		"check":  func(s string) string { return word(lang, checkNames, s) },
+		"point":  func(s string) string { return pointText(lang, s) },
+		"reason": func(r session.Reason) string { return in(lang, Text(r.Words())) },
+		"state":  func(s string) string { return in(lang, stateWord(session.State(s))) },
+		"list":   func(l []string) string { return strings.Join(l, ", ") },
 		"roomname": func(id string) string {
 			return h.roomName(id)
 		},

@@ -93,6 +93,7 @@ var texts = map[string]Text{
 	"nothing":     {"nichts", "nothing"},
 	"nocoverage":  {"Das Gerät hat nicht gemeldet, was es prüfen kann.", "The unit has not reported what it can check."},
 	"nofinding":   {"Kein Befund", "No finding"},
+	"nostatement": {"Keine Aussage möglich", "No statement possible"},
 
 	"session":    {"Sitzung", "Session"},
 	"since":      {"seit", "since"},
@@ -115,12 +116,12 @@ var texts = map[string]Text{
 	"choose":     {"bitte wählen", "please choose"},
 	"done":       {"Übermittelt. Das Gerät führt es aus und meldet den neuen Zustand.", "Sent. The unit carries it out and reports the new state."},
 	"done.ack":   {"Antwort übermittelt.", "Answer sent."},
-	"done.learn": {"Das Gerät lernt die Umgebung neu an.", "The unit learns its surroundings anew."},
+	"done.learn": {"An das Gerät übermittelt: Umgebung anlernen. Es dauert zehn Minuten und endet vor einer Sitzung.", "Sent to the unit: learn the surroundings. It takes ten minutes and ends before a session."},
 
 	"alarms":      {"Alarme", "Alarms"},
 	"alarms.open": {"Offen", "Open"},
 	"alarms.past": {"Beantwortet oder vorbei", "Answered or over"},
-	"likely":      {"Wahrscheinliche Ursache", "Likely cause"},
+	"likely":      {"Mögliche harmlose Ursache", "Possible harmless cause"},
 	"todo":        {"Zu tun", "What to do"},
 	"figures":     {"Messwerte", "Figures"},
 	"statistic":   {"Messgröße", "Statistic"},

@@ -187,10 +187,7 @@ func (d *demo) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := reach(ctx, d.broker, d.console); err != nil {
-		return err
-	}
-	var url string
+	var url string // printed once everything listens
 	select {
 	case url = <-link:
 	case <-d.console.done:

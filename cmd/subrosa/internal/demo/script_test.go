@@ -73,7 +73,7 @@ func TestDescribe(t *testing.T) {
 		{Event{Event: "unit", State: "online"}, "Raumgerät verbunden", "room unit connected"},
 		{Event{Event: "unit", State: "offline"}, "Raumgerät getrennt", "room unit gone"},
 		{Event{Event: "session", State: "closed", Time: at}, "Sitzung: Nichtöffentlich", "session: Closed session"},
-		{Event{Event: "session", State: "planned", Time: at, Detail: "2026-11-21T18:45:00Z"}, "Sitzung: Nichtöffentlich ab 18:45", "session: Closed from 18:45"},
+		{Event{Event: "session", State: "planned", Time: at, Detail: "2026-11-21T18:45:00Z"}, "Sitzung: Nichtöffentlich ab 19:45", "session: Closed from 19:45"},
 		{Event{Event: "alarm", State: "acknowledged", Kind: "ultrasonic-beacon", Name: "ggwave", Detail: "explained/exercise"},
 			"Hinweis beantwortet (explained/exercise): ", "note answered (explained/exercise): "},
 	} {

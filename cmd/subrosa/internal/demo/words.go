@@ -2,6 +2,7 @@ package demo
 
 import (
 	"time"
+	_ "time/tzdata" // for machines without a zone file
 
 	"subrosa/dsp/detect"
 	"subrosa/firmware/alarm"
@@ -25,7 +26,7 @@ func describe(lang string, e Event) string {
 		if from, err := time.Parse(time.RFC3339, e.Detail); err == nil {
 			r.From = &from
 		}
-		w := session.Look(r, e.Time.Location()).Word
+		w := session.Look(r, location()).Word
 		return pick("Sitzung: "+w.DE, "session: "+w.EN)
 	}
 	kind, err := detect.ParseKind(e.Kind)
@@ -42,4 +43,13 @@ func describe(lang string, e Event) string {
 		line += " – " + why
 	}
 	return line
+}
+
+// location is where the demo's room stands.
+func location() *time.Location {
+	l, err := time.LoadLocation("Europe/Berlin")
+	if err != nil { // the zone is built in
+		return time.UTC
+	}
+	return l
 }

@@ -55,6 +55,7 @@ var german = []struct {
 	german  string
 }{
 	{regexp.MustCompile(`^see above (\S+) kHz$`), "über $1 kHz"},
+	{regexp.MustCompile(`^see below (\S+) kHz$`), "unter $1 kHz"},
 	{regexp.MustCompile(`^see above (\S+ k?Hz): proves no silence$`), "über $1: belegt keine Stille"},
 	{regexp.MustCompile(`^see outside (\S+) kHz around the tuned centre$`), "außerhalb von $1 kHz um die eingestellte Mitte"},
 	{regexp.MustCompile(`^see steady carriers within (\S+) kHz of the tuned centre$`), "Dauerträger näher als $1 kHz an der eingestellten Mitte"},
