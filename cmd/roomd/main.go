@@ -64,6 +64,7 @@ type usageError struct{ error }
 type options struct {
 	config, state string
 	unsealed      bool
+	printLink     bool
 	json          bool
 	scenario      scenario
 }
@@ -73,6 +74,7 @@ func parse(args []string) (o options, err error) {
 	f.StringVar(&o.config, "config", "/etc/subrosa/unit.json", "the unit's `file`")
 	f.StringVar(&o.state, "state", "./.state", "`folder` of the unit's states")
 	f.BoolVar(&o.unsealed, "unsealed", false, "run with a sensor that the kernel does not seal; said on the wall and in every journal entry")
+	f.BoolVar(&o.printLink, "print-link", false, "print the links that open the chair's page for chair and clerk, and end")
 	f.BoolVar(&o.json, "json", false, "log as JSON lines")
 	f.StringVar(&o.scenario.epoch, "epoch", "", "scenario `time` at --start (demo)")
 	f.StringVar(&o.scenario.start, "start", "", "real `time` at which the scenario begins (demo)")
@@ -85,7 +87,7 @@ func parse(args []string) (o options, err error) {
 	if f.NArg() > 0 {
 		return o, &usageError{fmt.Errorf("what is %q? See --help", f.Arg(0))}
 	}
-	if !o.unsealed {
+	if !o.unsealed && !o.printLink {
 		return o, &usageError{errors.New("this version does not seal the sensor yet; start with --unsealed if that is acceptable")}
 	}
 	return o, nil
@@ -99,6 +101,9 @@ func run(ctx context.Context, args []string) error {
 	c, err := loadConfig(o.config)
 	if err != nil {
 		return err
+	}
+	if o.printLink {
+		return printLinks(c, o.state, os.Stdout)
 	}
 	log := newLog(o.json).With("unit", c.Unit)
 	var clk clock.Clock = clock.Wall{}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -113,4 +115,56 @@ func loadKeys(f state.Folder) (k keys, err error) {
 		err = f.Save("keys", k)
 	}
 	return k, err
+}
+
+// printLinks prints the links with which chair and clerk open their page: who has one has the role.
+func printLinks(c Config, dir string, out io.Writer) error {
+	folder, err := state.Open(dir)
+	if err != nil {
+		return err
+	}
+	k, err := loadKeys(folder)
+	if err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("config: listen: %w", err)
+	}
+	scheme := "http"
+	if !c.Plain {
+		scheme = "https"
+		if host == "" {
+			if host, err = certifiedHost(c.Cert); err != nil {
+				return err
+			}
+		}
+	}
+	for _, who := range []struct{ name, key string }{{"Sitzungsleitung / chair", k.Chair}, {"Schriftführung / clerk", k.Clerk}} {
+		u := url.URL{Scheme: scheme, Host: net.JoinHostPort(host, port)}
+		if _, err := fmt.Fprintf(out, "%-24s %s%s\n", who.name+":", u.String(), wall.PairPath(who.key)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// certifiedHost returns the first name that the pages' certificate is for.
+func certifiedHost(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("certificate: %w", err)
+	}
+	block, _ := pem.Decode(b)
+	if block == nil {
+		return "", fmt.Errorf("certificate: %s holds none", path)
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return "", fmt.Errorf("certificate: %s: %w", path, err)
+	}
+	if len(cert.DNSNames) == 0 {
+		return "", fmt.Errorf("certificate: %s is for no host", path)
+	}
+	return cert.DNSNames[0], nil
 }
