@@ -44,10 +44,12 @@ const (
 	chordTones     = 4    // beginnings at once that make a chord
 	chords         = 2    // that a technology of many tones at once must show
 	chordFrames    = 2
-	nameNats       = 3.5  // evidence that names a confirmed beacon
-	keyNats        = 4.5  // evidence with which keyed tones are a beacon
-	denseGrid      = 0.25 // part of its band that an alphabet covers
-	spellNats      = 12.0 // evidence that overrules the explanation by audible lines
+	nameNats       = 3.5    // evidence that names a confirmed beacon
+	keyNats        = 4.5    // evidence with which keyed tones are a beacon
+	denseGrid      = 0.25   // part of its band that an alphabet covers
+	gridNats       = 5.0    // evidence of lying on such an alphabet, given its band
+	clutterTop     = 23.5e3 // Hz: clutter is strewn below, whatever the sample rate
+	spellNats      = 12.0   // evidence that overrules the explanation by audible lines
 	maxSymbols     = 512
 )
 
@@ -89,7 +91,8 @@ type beacon struct {
 }
 
 func newBeacon(c Config, dt, hi float64) beacon {
-	b := beacon{power: 1e-12, noise: 1e-12, c: c, dt: dt, hi: hi, ts: technologies(), ring: make([]symbol, 0, maxSymbols),
+	b := beacon{power: 1e-12, noise: 1e-12, c: c, dt: dt, ts: technologies(), ring: make([]symbol, 0, maxSymbols),
+		hi:   math.Min(hi, math.Max(clutterTop, c.LoHz+500)),
 		live: make([]symbol, 0, maxSegments), tones: make([]float64, 0, maxSymbols+maxSegments), births: make([]int64, 0, maxSymbols+maxSegments)}
 	rate := noiseRate * (hi - c.LoHz) / 8000
 	b.threshold = math.Max(clutter, poissonTail(rate*windowSeconds, c.Pfa))
@@ -261,13 +264,13 @@ func (b *beacon) spells(since int64, explained bool, least float64) bool {
 }
 
 // structured reports whether the symbols come as the technology sends them. Chords begin together; an alphabet so
-// dense that tones strewn at random often lie on it must also keep a clock or come back to its tones.
+// dense that tones strewn at random often lie on it must hit it far more often, keep a clock or come back to its tones.
 func (b *beacon) structured(t *technology, since int64, explained bool) bool {
 	switch {
 	case t.atOnceMin >= chordTones:
 		return b.chords(since, explained) >= chords
 	case t.p >= denseGrid:
-		return b.clocked(since) >= clockTicks || b.returns(since) >= repeats+b.chance()
+		return t.onGrid(b.tones) >= gridNats || b.clocked(since) >= clockTicks || b.returns(since) >= repeats+b.chance()
 	}
 	return true
 }

@@ -106,6 +106,30 @@ func (t *technology) evidence(tones []float64, atOnce int, shift, lo, hi float64
 	return llr
 }
 
+// onGrid is the log-likelihood ratio, in nats, of the tones that lie in t's band lying on its places rather than
+// anywhere in that band: what clutter that happens to fall into the band does not have.
+func (t *technology) onGrid(tones []float64) float64 {
+	best := math.Inf(-1)
+	for _, shift := range doppler {
+		llr := 0.0
+		for _, f := range tones {
+			f *= 1 + shift
+			switch {
+			case f < t.lo || f > t.hi:
+			case t.nearest(f) <= t.halfWidth:
+				llr += math.Log(onGrid / t.p)
+			default:
+				llr += math.Log((1 - onGrid) / (1 - t.p))
+			}
+		}
+		if shift != 0 {
+			llr -= stepLost
+		}
+		best = math.Max(best, llr)
+	}
+	return best
+}
+
 // doppler are the shifts tried, 1 = full scale: a loudspeaker that is walked about at up to 1 m/s moves a tone by 0.3 %.
 var doppler = []float64{0, -0.001, 0.001, -0.002, 0.002, -0.003, 0.003}
 
