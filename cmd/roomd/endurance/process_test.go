@@ -132,7 +132,9 @@ func (p *process) code(t *testing.T) int {
 }
 
 // child returns the process of that name that p has started, 0 if there is none now.
-func (p *process) child(name string) int {
+func (p *process) child(name string) int { return child(p.cmd.Process.Pid, name) }
+
+func child(parent int, name string) int {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {
 		b, err := os.ReadFile(path)
@@ -143,7 +145,7 @@ func (p *process) child(name string) int {
 		head, rest, ok := strings.Cut(string(b), " (")
 		comm, rest, ok2 := strings.Cut(rest, ") ")
 		f := strings.Fields(rest)
-		if !ok || !ok2 || comm != name || len(f) < 2 || f[0] == "Z" || f[1] != strconv.Itoa(p.cmd.Process.Pid) {
+		if !ok || !ok2 || comm != name || len(f) < 2 || f[0] == "Z" || f[1] != strconv.Itoa(parent) {
 			continue
 		}
 		pid, _ := strconv.Atoi(head)
