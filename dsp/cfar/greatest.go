@@ -1,17 +1,14 @@
 package cfar
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // GOOS estimates the floor as the greater of two order statistics, one of the reference cells below the cell and
 // one of those above it. The edge of a band of noise does not pass for a signal, and with a low rank neither a
 // comb of tones lifts the floor nor the next tone hides in it.
 type GOOS struct {
-	guard, side, k int
-	sorted         []float32
-	quantile       []float32 // of cells [i, i+side)
+	guard, side int
+	order       order
+	quantile    []float32 // of cells [i, i+side)
 }
 
 // NewGOOS returns an estimator with guard cells left out on each side and side reference cells on each side, of
@@ -21,13 +18,13 @@ func NewGOOS(guard, side, k int) *GOOS {
 	if guard < 0 || side < 1 || k < 1 || k > side {
 		panic(fmt.Sprintf("cfar: greatest of order %d of %d with guard %d", k, side, guard))
 	}
-	return &GOOS{guard: guard, side: side, k: k, sorted: make([]float32, 0, side+1)}
+	return &GOOS{guard: guard, side: side, order: order{k: k}}
 }
 
 // Span returns the least number of cells a spectrum must have.
 func (g *GOOS) Span() int { return g.side + g.guard + 1 }
 
-// Floor writes the noise estimate of every cell of psd into dst; near an edge only the side that has cells
+// Floor writes the noise estimate of every cell of psd (powers: not negative) into dst; near an edge only the side that has cells
 // counts. It panics when psd has fewer than Span cells or dst is shorter than psd; dst must not overlap psd. It
 // allocates on the first call for a longer psd only.
 func (g *GOOS) Floor(dst, psd []float32) {
@@ -39,12 +36,15 @@ func (g *GOOS) Floor(dst, psd []float32) {
 		g.quantile = make([]float32, n)
 	}
 	q := g.quantile[:n-w+1]
-	s := append(g.sorted[:0], psd[:w]...)
-	slices.Sort(s)
-	q[0] = s[g.k-1]
+	g.order.load(psd)
+	for j := range w {
+		g.order.add(j)
+	}
+	q[0] = g.order.settle()
 	for i := 1; i < len(q); i++ {
-		s = replace(s, psd[i-1], psd[i+w-1])
-		q[i] = s[g.k-1]
+		g.order.drop(i - 1)
+		g.order.add(i + w - 1)
+		q[i] = g.order.settle()
 	}
 	for i := range n {
 		left, right := i-g.guard-w, i+g.guard+1
@@ -57,22 +57,4 @@ func (g *GOOS) Floor(dst, psd []float32) {
 			dst[i] = max(q[left], q[right])
 		}
 	}
-}
-
-// replace exchanges one value of the sorted s for another and keeps it sorted.
-func replace(s []float32, old, val float32) []float32 {
-	i, _ := slices.BinarySearch(s, old)
-	if i == len(s) { // a NaN came in; treat it as the largest
-		i--
-	}
-	for i+1 < len(s) && s[i+1] < val {
-		s[i] = s[i+1]
-		i++
-	}
-	for i > 0 && s[i-1] > val {
-		s[i] = s[i-1]
-		i--
-	}
-	s[i] = val
-	return s
 }
