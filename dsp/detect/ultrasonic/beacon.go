@@ -3,6 +3,7 @@ package ultrasonic
 import (
 	"math"
 	"slices"
+	"sort"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -195,14 +196,26 @@ func (b *beacon) keyed(since int64, explained bool) (n int) {
 	return n
 }
 
-// overlap counts the symbols that sound in the middle of y.
+// overlap counts the symbols that sound in the middle of y. Finished ones lie in the order of their ends, but for
+// the few frames by which a tone outlives its last peak, and none is longer than a steady tone: only those that end
+// soon after the middle can sound in it.
 func (b *beacon) overlap(y *symbol, since int64) (n int) {
+	const slack = 4 // frames
 	mid := (y.born + y.last) / 2
-	for _, ys := range [2][]symbol{b.ring, b.live} {
-		for i := range ys {
-			if z := &ys[i]; z.last >= since && z.born <= mid && mid <= z.last {
-				n++
-			}
+	longest := int64(b.c.ToneAfter/b.dt) + 1
+	first := sort.Search(len(b.ring), func(i int) bool { return b.ring[i].last >= max(mid, since)-slack })
+	for i := range b.ring[first:] {
+		z := &b.ring[first+i]
+		if z.last > mid+longest+slack {
+			break
+		}
+		if z.last >= since && z.born <= mid && mid <= z.last {
+			n++
+		}
+	}
+	for i := range b.live {
+		if z := &b.live[i]; z.last >= since && z.born <= mid && mid <= z.last {
+			n++
 		}
 	}
 	return n

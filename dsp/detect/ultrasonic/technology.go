@@ -84,18 +84,21 @@ const (
 // over the searched band [lo, hi]. How many tones sound at once weighs in as one more observation.
 func (t *technology) evidence(tones []float64, atOnce int, shift, lo, hi float64) float64 {
 	uniform := 1 / (hi - lo)
+	outside := (1 - inBand) * uniform
+	on := math.Log((outside + inBand*onGrid/(t.p*(t.hi-t.lo))) / uniform)
+	off := math.Log((outside + inBand*(1-onGrid)/((1-t.p)*(t.hi-t.lo))) / uniform)
+	out := math.Log(outside / uniform)
 	llr := 0.0
 	for _, f := range tones {
 		f *= 1 + shift
-		density := (1 - inBand) * uniform
-		if f >= t.lo && f <= t.hi {
-			if t.nearest(f) <= t.halfWidth {
-				density += inBand * onGrid / (t.p * (t.hi - t.lo))
-			} else {
-				density += inBand * (1 - onGrid) / ((1 - t.p) * (t.hi - t.lo))
-			}
+		switch {
+		case !(f >= t.lo && f <= t.hi):
+			llr += out
+		case t.nearest(f) <= t.halfWidth:
+			llr += on
+		default:
+			llr += off
 		}
-		llr += math.Log(density / uniform)
 	}
 	if t.span > 0 && len(tones) > 0 && slices.Max(tones)-slices.Min(tones) < t.span {
 		llr -= 20
