@@ -18,33 +18,27 @@ import (
 	"github.com/tphakala/simd/i8"
 )
 
-// piece is how many bytes cu8 turns to two's complement at a time: small enough for the stack.
-const piece = 512
-
 // CU8 converts unsigned 8-bit samples and returns how many.
 func CU8(dst []complex64, src []byte) int {
 	n := min(len(dst), len(src)/2)
-	out := floats(dst[:n])
-	var flipped [piece]byte
-	// (b - 127.5)/127.5 = s/127.5 + 0.5/127.5 with s = b - 128, which is b with its top bit flipped.
-	for in := src[:2*n]; len(in) > 0; {
-		k := min(piece, len(in))
-		flip(&flipped, in[:k])
-		i8.Dequantize(out[:k], signed(flipped[:k]), 1/127.5, 0)
-		f32.AddScalar(out[:k], out[:k], 0.5/127.5)
-		in, out = in[k:], out[k:]
-	}
+	offset(floats(dst[:n]), src[:2*n])
 	return n
 }
 
-// flip inverts the top bit of every byte.
-func flip(dst *[piece]byte, src []byte) {
-	i := 0
-	for ; i+8 <= len(src); i += 8 {
-		binary.LittleEndian.PutUint64(dst[i:], binary.LittleEndian.Uint64(src[i:])^0x8080808080808080)
+// offsetBlocks converts 16 bytes at a time where this processor has the instructions; nil elsewhere.
+var offsetBlocks func(dst *float32, src *byte, blocks int, scale, shift float32)
+
+// offset converts bytes in offset binary: (b - 127.5)/127.5 = s/127.5 + 0.5/127.5 with s = b - 128.
+func offset(dst []float32, src []byte) {
+	const scale, shift, block = 1 / 127.5, 0.5 / 127.5, 16
+	dst = dst[:len(src)]
+	if k := len(src) / block; k > 0 && offsetBlocks != nil {
+		offsetBlocks(&dst[0], &src[0], k, scale, shift)
+		dst, src = dst[k*block:], src[k*block:]
 	}
-	for ; i < len(src); i++ {
-		dst[i] = src[i] ^ 0x80
+	for i, b := range src {
+		s := float32(int(b)-128) * scale // a conversion keeps the product from being fused with the sum
+		dst[i] = float32(s) + shift
 	}
 }
 
@@ -89,6 +83,9 @@ func CF32(dst []complex64, src []byte) int {
 func Deinterleave(re, im []float32, x []complex64) {
 	f32.Deinterleave2(re, im, floats(x))
 }
+
+// Peak returns the greatest magnitude of a part of a sample.
+func Peak(x []complex64) float32 { return f32.MaxAbs(floats(x)) }
 
 // Finite reports whether no part of any sample is NaN or infinite.
 func Finite(x []complex64) bool {

@@ -202,3 +202,33 @@ func BenchmarkConvert(b *testing.B) {
 func perSample(b *testing.B, n int) {
 	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds()/1e6, "MS/s")
 }
+
+// TestOffsetIsOne: every byte at every place of a block, and behind the last whole block, gives the same number.
+func TestOffsetIsOne(t *testing.T) {
+	src := make([]byte, 16+1)
+	dst := make([]complex64, 8)
+	for b := range 256 {
+		for i := range src {
+			src[i] = byte(b)
+		}
+		var one [1]complex64
+		CU8(one[:], src[:2])
+		CU8(dst, src)
+		for i, v := range dst {
+			if v != one[0] || real(v) != imag(v) {
+				t.Fatalf("byte %d, sample %d: got %v, alone %v", b, i, v, one[0])
+			}
+		}
+	}
+}
+
+func TestPeak(t *testing.T) {
+	for _, tt := range []struct {
+		x    []complex64
+		want float32
+	}{{nil, 0}, {[]complex64{0.5 - 0.75i, 0.25}, 0.75}, {[]complex64{-2, 1i, 0, 0, 0, 0, 0, 0, 0, 0}, 2}} {
+		if got := Peak(tt.x); got != tt.want {
+			t.Errorf("%v: got %g, want %g", tt.x, got, tt.want)
+		}
+	}
+}
