@@ -5,6 +5,8 @@ package level
 import (
 	"math"
 
+	"github.com/tphakala/simd/f32"
+
 	"subrosa/dsp/spectrum"
 	"subrosa/dsp/window"
 )
@@ -68,6 +70,9 @@ func (t *Thirds) Levels(dst []float64) {
 	t.frames = 0
 }
 
+// Peak returns the greatest magnitude of a sample.
+func Peak(x []float32) float32 { return f32.MaxAbs(x) }
+
 // Bands measures the strongest line in equal parts of a receiver's span between two calls of Levels.
 type Bands struct {
 	framer *spectrum.Framer[complex64]
@@ -91,11 +96,13 @@ func NewBands(parts int) *Bands {
 func (b *Bands) Push(at int64, x []complex64) { b.framer.Push(at, x, b.each) }
 
 func (b *Bands) frame(_ int64, x []complex64) {
-	b.welch.Power(b.psd, x)
+	b.welch.Ordered(b.psd, x)
 	n, parts := len(b.psd), len(b.max)
-	for i, v := range b.psd {
-		k := ((i + n/2) % n) * parts / n
-		b.max[k] = max(b.max[k], v)
+	from := func(k int) int { return (k*n + parts - 1) / parts }
+	for k := range b.max {
+		if part := b.psd[from(k):from(k+1)]; len(part) > 0 {
+			b.max[k] = max(b.max[k], f32.Max(part))
+		}
 	}
 	b.seen = true
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/tphakala/simd/f32"
 
 	"subrosa/dsp/fft"
-	"subrosa/dsp/iq"
 	"subrosa/dsp/window"
 )
 
@@ -62,13 +61,23 @@ func (w *Welch) Hop() int { return w.hop }
 // Power writes the power of one frame x of N samples into N bins of dst, in the order of the transform: bin 0 is
 // 0 Hz, the upper half is negative frequencies (see Shift and BinHz).
 func (w *Welch) Power(dst []float32, x []complex64) {
-	n := len(w.win)
-	dst, x = dst[:n], x[:n]
-	iq.Deinterleave(w.ar, w.ai, x)
-	f32.Mul(w.ar, w.ar, w.win)
-	f32.Mul(w.ai, w.ai, w.win)
-	w.plan.Forward(w.br, w.bi, w.ar, w.ai)
+	dst = dst[:len(w.win)]
+	w.transform(x)
 	f32.AbsSqComplex(dst, w.br, w.bi)
+}
+
+// Ordered is Power followed by Shift, without the second pass: bin 0 is -rate/2.
+func (w *Welch) Ordered(dst []float32, x []complex64) {
+	n, h := len(w.win), len(w.win)/2
+	dst = dst[:n]
+	w.transform(x)
+	f32.AbsSqComplex(dst[:h], w.br[h:], w.bi[h:])
+	f32.AbsSqComplex(dst[h:], w.br[:h], w.bi[:h])
+}
+
+func (w *Welch) transform(x []complex64) {
+	taper(w.ar, w.ai, x[:len(w.win)], w.win)
+	w.plan.Forward(w.br, w.bi, w.ar, w.ai)
 }
 
 // STFT measures frames of real samples.

@@ -243,3 +243,42 @@ func BenchmarkSTFT(b *testing.B) {
 		})
 	}
 }
+
+func TestOrdered(t *testing.T) {
+	for _, n := range []int{2, 4, 8, 64, 2048} {
+		w := NewWelch(n, n, window.Rect(n))
+		x := make([]complex64, n)
+		r := rand.New(rand.NewPCG(1, uint64(n)))
+		for i := range x {
+			x[i] = complex(float32(r.NormFloat64()), float32(r.NormFloat64()))
+		}
+		want, got := make([]float32, n), make([]float32, n)
+		w.Power(got, x)
+		Shift(want, got)
+		w.Ordered(got, x)
+		if !slices.Equal(got, want) {
+			t.Errorf("n=%d: got %v, want %v", n, got, want)
+		}
+	}
+}
+
+func TestTaper(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 3))
+	for n := range 40 {
+		x, win := make([]complex64, n), make([]float32, n)
+		for i := range x {
+			x[i], win[i] = complex(r.Float32(), r.Float32()), r.Float32()
+		}
+		re, im := make([]float32, n+1), make([]float32, n+1)
+		re[n], im[n] = 7, 7
+		taper(re, im, x, win)
+		for i, v := range x {
+			if re[i] != real(v)*win[i] || im[i] != imag(v)*win[i] {
+				t.Fatalf("n=%d, sample %d: got (%g, %g)", n, i, re[i], im[i])
+			}
+		}
+		if re[n] != 7 || im[n] != 7 {
+			t.Fatalf("n=%d: wrote behind the last", n)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"subrosa/dsp/detect"
+	"subrosa/dsp/iq"
 	"subrosa/dsp/level"
 	"subrosa/firmware/record"
 )
@@ -160,16 +161,12 @@ func (p *Pipeline[S]) note(kind int, at int64, x []S, push func(int64, []S)) {
 }
 
 // peakOf returns the greatest magnitude of a component.
-func peakOf[S detect.Sample](x []S) (peak float32) {
+func peakOf[S detect.Sample](x []S) float32 {
 	switch x := any(x).(type) {
 	case []float32:
-		for _, v := range x {
-			peak = max(peak, v, -v)
-		}
+		return level.Peak(x)
 	case []complex64:
-		for _, v := range x {
-			peak = max(peak, real(v), -real(v), imag(v), -imag(v))
-		}
+		return iq.Peak(x)
 	}
-	return peak
+	return 0
 }

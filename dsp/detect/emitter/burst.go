@@ -3,6 +3,7 @@ package emitter
 import (
 	"math"
 
+	"subrosa/dsp/cfar"
 	"subrosa/dsp/detect"
 )
 
@@ -85,23 +86,12 @@ func (b *bursts) window(d *Detector) {
 	for f := range d.filled {
 		frame := d.frame + int64(f)
 		p := d.psd[f]
-		for i := above(p, d.limit); i < d.n; i++ {
+		for i := cfar.Above(p, d.limit); i < d.n; i++ {
 			b.hit(d, frame, p, i)
-			i += above(p[i+1:], d.limit[i+1:])
+			i += cfar.Above(p[i+1:], d.limit[i+1:])
 		}
 		b.close(d, frame)
 	}
-}
-
-// above returns the index of the first x over its limit, or len(x).
-func above(x, limit []float32) int {
-	limit = limit[:len(x)]
-	for i, v := range x {
-		if v > limit[i] {
-			return i
-		}
-	}
-	return len(x)
 }
 
 // hit assigns one hot cell to a burst.

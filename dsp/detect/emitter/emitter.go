@@ -66,7 +66,6 @@ type Detector struct {
 	framer  *spectrum.Framer[complex64]
 	welch   *spectrum.Welch
 	os      *cfar.OS
-	raw     []float32         // one spectrum in transform order
 	psd     [frames][]float32 // ascending frequency
 	filled  int
 	quiet   []float32 // least short mean per bin
@@ -113,7 +112,7 @@ func New(rate int, c Config) (*Detector, error) {
 	}
 	k := max(1, int(rank*float64(ref)))
 	d.os = cfar.NewOS(0, ref, k)
-	for _, p := range []*[]float32{&d.raw, &d.quiet, &d.mean, &d.sum, &d.floor, &d.limit, &d.line} {
+	for _, p := range []*[]float32{&d.quiet, &d.mean, &d.sum, &d.floor, &d.limit, &d.line} {
 		*p = make([]float32, n)
 	}
 	d.quiets = make([][]float32, max(4, int(lineSeconds*float64(rate)/float64(d.hop*frames))))
@@ -183,8 +182,7 @@ func (d *Detector) finish() {
 }
 
 func (d *Detector) onFrame(_ int64, x []complex64) {
-	d.welch.Power(d.raw, x)
-	spectrum.Shift(d.psd[d.filled], d.raw)
+	d.welch.Ordered(d.psd[d.filled], x)
 	if d.filled++; d.filled == frames {
 		d.window()
 	}

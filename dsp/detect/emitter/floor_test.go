@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"subrosa/dsp/cfar"
 	"subrosa/dsp/detect"
 	"subrosa/dsp/siggen"
 	"subrosa/dsp/siggen/radio"
@@ -86,9 +87,9 @@ func TestPfa(t *testing.T) {
 		hot, all := 0, 0
 		watch(d, 21, cells/(frames*d.n)+1, func() {
 			for _, p := range d.psd {
-				for i := above(p, d.limit); i < d.n; i++ {
+				for i := cfar.Above(p, d.limit); i < d.n; i++ {
 					hot++
-					i += above(p[i+1:], d.limit[i+1:])
+					i += cfar.Above(p[i+1:], d.limit[i+1:])
 				}
 				all += d.n
 			}
