@@ -20,9 +20,9 @@ import (
 	"subrosa/firmware/slot"
 )
 
-// overrunAfter is what the smallest of the buffers between a sound card and its reader holds: a reader that comes
-// later has lost samples. The pipe from roomd holds a little more, a receiver's USB buffers several times that.
-const overrunAfter = 100 * time.Millisecond
+// overrunAfter is the buffer that drivers/audio/portaudio asks of the sound card: a reader that comes later has lost
+// samples. A receiver's USB buffers hold more.
+const overrunAfter = 200 * time.Millisecond
 
 // gcEvery is how often the load test collects garbage. Left alone, the sensor makes so little that the runtime does it
 // every two minutes, which is too seldom to see how long it stops anybody.
