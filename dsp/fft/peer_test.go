@@ -11,9 +11,12 @@ import (
 	"subrosa/dsp/fft/internal/fftw"
 )
 
-// gate is the most our transform may take in units of FFTW's time (1024 … 16384 points), with 20 % of slack for
-// a shared machine.
-const gate = 2.5 * 1.2
+// gate and realGate are the most our transforms may take in units of FFTW's time (1024 … 16384 points), with 20 % of
+// slack for a shared machine.
+const (
+	gate     = 2.5 * 1.2
+	realGate = 3 * 1.2
+)
 
 type contender struct {
 	name string
@@ -98,6 +101,9 @@ func TestPeerReal(t *testing.T) {
 		}}}
 		med := race(cs)
 		fmt.Printf("real    %6d:  fftw %9.0f ns  %s %9.0f ns (%.2f)\n", n, med[0], fastest.name, med[1], med[1]/med[0])
+		if ratio := med[1] / med[0]; n >= 1024 && n <= 16384 && ratio > realGate {
+			t.Errorf("real n=%d: got %.2f times FFTW's time, want at most %.2f", n, ratio, realGate)
+		}
 		copy(peer.In(), x)
 		peer.Run(1)
 		p.Forward(re, im, x)
