@@ -25,6 +25,8 @@ type Desk struct {
 	merges  pace
 	knowns  pace
 
+	status record.Record // the last one: the meters write into it
+
 	learning bool
 	learned  []Emitter
 	sending  int // index of the next of learned to leave, -1 for none

@@ -60,7 +60,8 @@ const fullScale = 0.999
 func (d *Desk) Status() record.Record {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	r := record.Record{Type: record.StatusType, Status: record.Status{Health: d.health, Open: len(d.lasting)}}
+	r := &d.status
+	*r = record.Record{Type: record.StatusType, Status: record.Status{Health: d.health, Open: len(d.lasting)}}
 	levels := [...][]float64{r.Status.Thirds[:], r.Status.Bands[:]}
 	for i, s := range d.streams {
 		for k := range levels[i] {
@@ -86,5 +87,5 @@ func (d *Desk) Status() record.Record {
 		s.samples, s.lost, s.peak = 0, 0, 0
 	}
 	d.health = 0
-	return r
+	return *r
 }
