@@ -1,6 +1,6 @@
 # Every target is a command of ./run, which does the work; "make" alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: run test nightly build bench setup clean help
+.PHONY: run test nightly build bench peers setup clean help
 
 run:
 	@./run demo $(ARGS)
@@ -8,5 +8,5 @@ run:
 bench:
 	@./run bench $(ARGS)
 
-test nightly build setup clean help:
+test nightly build peers setup clean help:
 	@./run $@
