@@ -94,7 +94,7 @@ func TestInstructions(t *testing.T) {
 		for i, k := range tasks {
 			t.Run(k.name, func(t *testing.T) {
 				t.Parallel()
-				seen[i] = c.perSample(t, k.name, 300_000, 1_200_000)
+				seen[i] = c.perSample(t, k.name, 300_000, 1_500_000) // whole rounds of busyAir apart
 				t.Logf("measured: %-34s %6.1f arm64 instructions a sample, at most %g", k.name, seen[i], k.ceiling)
 				if seen[i] > k.ceiling {
 					t.Errorf("%.1f instructions a sample, want at most %g", seen[i], k.ceiling)

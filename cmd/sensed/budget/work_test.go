@@ -46,7 +46,7 @@ var tasks = []task{
 	{"sound STFT 4096, 50 %, power", 40, stft},
 	{"cu8 to complex", 4, convert},
 	{"radio: cu8 to tracks, noise", 80, func() func() int { return radio(noisyAir()) }},
-	{"radio: cu8 to tracks, busy", 95, func() func() int { return radio(busyAir()) }},
+	{"radio: cu8 to tracks, busy", 97, func() func() int { return radio(busyAir()) }},
 	{wholeRadio, 110, func() func() int { return radioPipeline(busyAir()) }},
 	{"radio: level meter", 9, radioMeter},
 	{"sound: ultrasonic 48 kHz, noise", 485, func() func() int { return ultrasound(48_000, hiss(48_000)) }},
