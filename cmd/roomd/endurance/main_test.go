@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +25,10 @@ var built struct {
 }
 
 func TestMain(m *testing.M) {
+	if way, ok := strings.CutPrefix(filepath.Base(os.Args[0]), "hostile-"); ok {
+		hostile(way)
+		return
+	}
 	code := m.Run()
 	if built.dir != "" && os.Getenv("SUBROSA_BIN") == "" {
 		os.RemoveAll(built.dir)
