@@ -2,6 +2,7 @@
 
 package rtlsdrtest
 
+// #cgo rtlsdr pkg-config: librtlsdr
 // #cgo rtlsdr CFLAGS: -DSUBROSA_LIBRTLSDR
 // #include <stdint.h>
 // void fake_rtl_deliver(void *received, void *context, const void *bytes, uint32_t n);
