@@ -7,5 +7,18 @@
 // The buffers of libusb may be mapped uncached, where byte-wise reading is some forty times slower than a copy
 // (raspberrypi/linux#3818): so their first and only touch is that memcpy, and all else works on the ring.
 //
+// What a receiver still asks of the kernel once it is open, for whoever takes rights away from the process (libusb
+// 1.0.26, os/linux_usbfs.c, events_posix.c and linux_udev.c; librtlsdr 0.6.0; libhackrf 2022.09.1):
+//
+//	samples, settings  ioctl of the device: SUBMITURB 0x8038550a, REAPURBNDELAY 0x4008550d, DISCARDURB 0x550b
+//	first Read         mmap of the device (librtlsdr's transfers), mmap or brk for memory
+//	waiting            poll, read and write of an eventfd, timerfd_settime, futex, clock_gettime
+//	words              write to standard error
+//	closing            ioctl RELEASEINTERFACE 0x80045510, munmap, close, futex; exit of a thread
+//	device comes, goes recvmsg of a netlink socket, in libusb's own thread; then openat, readlink and newfstatat in
+//	                   /sys and /run/udev, which have to fail and not to kill: another device may be plugged in at any time
+//
+// Threads: one of this package; libusb's for hot-plugging; libhackrf's for transfers. All exist when opening is done.
+//
 // It needs cgo and Linux; elsewhere it is empty.
 package capture
