@@ -102,7 +102,6 @@ func isPort(text string) bool {
 
 // unused refuses settings of a receiver where there is none.
 func (r Radio) unused(source string) error {
-	r.Source, r.Feed, r.Detectors = "", feed.Programme{}, nil
 	if r.Device != "" || r.Address != "" || r.Rate != 0 || r.Centre != 0 || r.GainDB != nil || r.AutoGain || r.PPM != 0 {
 		return fmt.Errorf("radio: device, address, rate, centre_hz, gain and ppm are not used with source %s", source)
 	}
