@@ -225,7 +225,7 @@ func TestOpenErrors(t *testing.T) {
 		"out of reach":   {greeting, func(c *Config) { c.Centre = 1.9e9 }, "1.9e+09"},
 		"rate":           {greeting, func(c *Config) { c.Rate = 500_000 }, "500000"},
 		"ppm":            {greeting, func(c *Config) { c.PPM = 1e6 }, "ppm"},
-		"silent":         {nil, func(c *Config) { c.Stall = 20 * time.Millisecond }, ErrStalled.Error()},
+		"silent":         {nil, func(c *Config) { c.Stall = 500 * time.Millisecond }, ErrStalled.Error()},
 		"negative stall": {greeting, func(c *Config) { c.Stall = -1 }, "negative"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -278,7 +278,7 @@ func TestStalled(t *testing.T) {
 	defer close(hold)
 	srv := serve(t, greeting, func(c net.Conn) { c.Write(make([]byte, 2*350)); <-hold })
 	c := srv.config()
-	c.Stall = 50 * time.Millisecond
+	c.Stall = 500 * time.Millisecond
 	s := open(t, c)
 	var n int
 	var err error

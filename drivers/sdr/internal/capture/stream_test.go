@@ -247,6 +247,9 @@ func TestRetune(t *testing.T) {
 			case <-f.stop:
 				return nil
 			case st := <-next:
+				for r.used() == config.Blocks {
+					<-time.After(50 * time.Microsecond)
+				}
 				r.put(bytes.Repeat([]byte{st.b}, blockBytes), start+st.at)
 			}
 		}
@@ -274,7 +277,7 @@ func TestRetune(t *testing.T) {
 	}
 	// The retune was about 100 blocks after the first one. One that comes later but was captured before is
 	// discarded, too: the host was late.
-	tuned := (now() - start) / per
+	tuned := (s.tuned.Load() - start) / per
 	go func() {
 		for i := int64(6); i < tuned+10; i++ {
 			at, value := max(i, tuned+1)*per, byte(2)
@@ -295,6 +298,43 @@ func TestRetune(t *testing.T) {
 	}
 	if want := tuned * blockBytes / 2; at < want || at > want+3*blockBytes {
 		t.Errorf("index %d after the retune, want about %d: it goes on in time", at, want+int64(config.Settle))
+	}
+}
+
+// TestRetuneDropsWhatHadArrived: what lies in the ring is from before, even if it came earlier than the clock explains.
+func TestRetuneDropsWhatHadArrived(t *testing.T) {
+	tuned := make(chan struct{})
+	s, _ := open(t, config, func(f *fake, r *Ring) error {
+		at := now()
+		for range 6 {
+			r.put(bytes.Repeat([]byte{1}, blockBytes), at)
+		}
+		<-tuned
+		at = now()
+		r.put(bytes.Repeat([]byte{2}, blockBytes), at+1e6)
+		return nil
+	})
+	dst := make([]complex64, blockBytes)
+	if _, _, err := s.Read(dst[:1]); err != nil {
+		t.Fatal(err)
+	}
+	for s.ring.used() < 6 {
+		<-time.After(50 * time.Microsecond)
+	}
+	if err := s.Retune(100e6); err != nil {
+		t.Fatal(err)
+	}
+	close(tuned)
+	for {
+		_, n, err := s.Read(dst)
+		for _, v := range dst[:n] {
+			if v != complex(2.0/128, 2.0/128) {
+				t.Fatalf("got %v, a sample from before", v)
+			}
+		}
+		if err != nil {
+			break
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ package board
 
 // #cgo hackrf pkg-config: libhackrf
 // #cgo hackrf CFLAGS: -DSUBROSA_LIBHACKRF
-// #include <stdatomic.h>
 // #include <stdlib.h>
 // #include "api.h"
 //
@@ -14,13 +13,10 @@ package board
 // 	hackrf_device *dev;
 // 	put_function put;
 // 	void *ring;
-// 	atomic_int stop;
 // };
 //
 // static int received(hackrf_transfer *t) {
 // 	struct stream *s = t->rx_ctx;
-// 	if (atomic_load(&s->stop))
-// 		return -1; // no more, please
 // 	s->put(s->ring, t->buffer, (size_t)t->valid_length);
 // 	return 0;
 // }
@@ -30,9 +26,6 @@ package board
 // 	s->ring = ring;
 // 	return hackrf_start_rx(s->dev, received, s);
 // }
-//
-// static void stop(struct stream *s) { atomic_store(&s->stop, 1); }
-// static int stopped(struct stream *s) { return atomic_load(&s->stop); }
 //
 // static int count(hackrf_device_list_t *l) { return l->devicecount; }
 // static const char *serial(hackrf_device_list_t *l, int i) { return l->serial_numbers[i]; }
@@ -189,23 +182,15 @@ func (b *board) Run(r *capture.Ring) error {
 			C.hackrf_stop_rx(b.c.dev) // Close says it again
 			return nil
 		case <-ask.C:
-			if code := C.hackrf_is_streaming(b.c.dev); code != C.HACKRF_TRUE && C.stopped(b.c) == 0 {
+			if code := C.hackrf_is_streaming(b.c.dev); code != C.HACKRF_TRUE {
 				return fault(code)
 			}
 		}
 	}
 }
 
-// Stop implements capture.Device. It does not wait for a call that hangs in the library.
-func (b *board) Stop() {
-	b.once.Do(func() { close(b.stop) })
-	if b.mu.TryLock() {
-		defer b.mu.Unlock()
-		if b.c != nil {
-			C.stop(b.c)
-		}
-	}
-}
+// Stop implements capture.Device.
+func (b *board) Stop() { b.once.Do(func() { close(b.stop) }) }
 
 // errClosed says that the receiver was closed meanwhile.
 var errClosed = errors.New("receiver is closed")

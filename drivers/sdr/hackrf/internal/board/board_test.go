@@ -245,7 +245,7 @@ func TestStalled(t *testing.T) {
 		<-s.Stopped
 	}).Install(t)
 	c := config
-	c.Stall = 30 * time.Millisecond
+	c.Stall = 500 * time.Millisecond
 	s := open(t, c)
 	dst := make([]complex64, 256)
 	if _, n, err := s.Read(dst); n != 256 || err != nil {

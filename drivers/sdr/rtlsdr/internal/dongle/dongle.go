@@ -4,7 +4,7 @@
 // Seen in the source of librtlsdr 0.6.0, and the reason for some of what is done here:
 //   - rtlsdr_set_bias_tee answers 0 whatever the USB transfer said: an error of it can be passed on but hardly comes.
 //   - A tuner of the R82xx family that does not lock prints so to standard error and answers 0.
-//   - rtlsdr_cancel_async is lost if rtlsdr_read_async has not begun: it is repeated, also from the callback.
+//   - rtlsdr_cancel_async is lost if rtlsdr_read_async has not begun: it is repeated.
 //   - A transfer that fails is not submitted again, and nobody is told: lost samples show by the clock only, and a
 //     receiver that says nothing any more counts as stalled.
 //   - rtlsdr_read_async allocates its buffers itself, when called: by mmap of the device if the kernel allows that.

@@ -4,7 +4,6 @@ package dongle
 
 // #cgo rtlsdr pkg-config: librtlsdr
 // #cgo rtlsdr CFLAGS: -DSUBROSA_LIBRTLSDR
-// #include <stdatomic.h>
 // #include <stdlib.h>
 // #include "api.h"
 //
@@ -14,29 +13,18 @@ package dongle
 // 	rtlsdr_dev_t *dev;
 // 	put_function put;
 // 	void *ring;
-// 	atomic_int stop;
 // };
 //
 // static void received(unsigned char *bytes, uint32_t n, void *context) {
 // 	struct stream *s = context;
-// 	if (atomic_load(&s->stop))
-// 		rtlsdr_cancel_async(s->dev); // a call before the library had begun was lost
-// 	else
-// 		s->put(s->ring, bytes, n);
+// 	s->put(s->ring, bytes, n);
 // }
 //
 // static int run(struct stream *s, void *put, void *ring, uint32_t transfers, uint32_t length) {
 // 	s->put = (put_function)put;
 // 	s->ring = ring;
-// 	return atomic_load(&s->stop) ? 0 : rtlsdr_read_async(s->dev, received, s, transfers, length);
+// 	return rtlsdr_read_async(s->dev, received, s, transfers, length);
 // }
-//
-// static void stop(struct stream *s) {
-// 	atomic_store(&s->stop, 1);
-// 	rtlsdr_cancel_async(s->dev);
-// }
-//
-// static int stopped(struct stream *s) { return atomic_load(&s->stop); }
 import "C"
 
 import (
@@ -44,6 +32,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"subrosa/drivers/internal/eightbit"
@@ -102,6 +91,8 @@ func find(c rtl.Config) (C.uint32_t, error) {
 
 // dongle is an open receiver.
 type dongle struct {
+	stop atomic.Bool
+
 	mu sync.Mutex // held while c is used, but for the streaming itself
 	c  *C.struct_stream
 }
@@ -207,9 +198,12 @@ func (d *dongle) Run(r *capture.Ring) error {
 	if code := C.rtlsdr_reset_buffer(d.c.dev); code != 0 {
 		return fmt.Errorf("emptying the receiver: %w", fault(code))
 	}
+	if d.stop.Load() {
+		return nil
+	}
 	put, ring := r.Put()
 	code := C.run(d.c, put, ring, transfers, transferBytes)
-	if d.stopped() {
+	if d.stop.Load() {
 		return nil
 	}
 	if code == 0 { // so it answers when the receiver was pulled out
@@ -218,16 +212,16 @@ func (d *dongle) Run(r *capture.Ring) error {
 	return fault(code)
 }
 
-func (d *dongle) stopped() bool { return C.stopped(d.c) != 0 }
-
-// Stop implements capture.Device. It does not wait for a call that hangs in the library.
+// Stop implements capture.Device. It does not wait for a call that hangs in the library. The library forgets a cancel
+// that comes before it has begun; the next Stop says it again.
 func (d *dongle) Stop() {
+	d.stop.Store(true)
 	if !d.mu.TryLock() {
 		return
 	}
 	defer d.mu.Unlock()
 	if d.c != nil {
-		C.stop(d.c)
+		C.rtlsdr_cancel_async(d.c.dev)
 	}
 }
 

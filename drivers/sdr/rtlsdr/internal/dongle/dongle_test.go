@@ -261,7 +261,7 @@ func TestStalled(t *testing.T) {
 		return 0
 	}).Install(t)
 	c := config
-	c.Stall = 30 * time.Millisecond
+	c.Stall = 500 * time.Millisecond
 	s := open(t, c)
 	dst := make([]complex64, 256)
 	if _, n, err := s.Read(dst); n != 256 || err != nil {
@@ -279,9 +279,8 @@ func TestStalled(t *testing.T) {
 func TestCancelIsLost(t *testing.T) {
 	begin := make(chan struct{})
 	l := library(nil)
+	l.Deaf = begin
 	l.Stream = func(s *rtlsdrtest.Stream) int {
-		<-begin
-		s.Deliver(make([]byte, 512)) // the callback cancels
 		<-s.Cancelled
 		return 0
 	}
@@ -299,6 +298,9 @@ func TestCancelIsLost(t *testing.T) {
 	go func() { closed <- s.Close() }()
 	if err := <-ended; !errors.Is(err, os.ErrClosed) {
 		t.Errorf("pending Read: got %v, want %v", err, os.ErrClosed)
+	}
+	for !slices.Contains(l.Calls(), "cancel_async(forgotten)") {
+		<-time.After(50 * time.Microsecond)
 	}
 	close(begin)
 	if err := <-closed; err != nil {

@@ -33,6 +33,9 @@ type Library struct {
 	Stuck  []string
 	// Stream is what rtlsdr_read_async does; what it returns is the answer.
 	Stream func(*Stream) int
+	// Deaf is closed when rtlsdr_cancel_async begins to work; before, it is forgotten as it is by a library that has
+	// not begun to read. nil: it always works.
+	Deaf chan struct{}
 
 	mu     sync.Mutex
 	calls  []string
@@ -201,6 +204,14 @@ func fakeRtlCancel() C.int {
 	defer l.mu.Unlock()
 	if l.stream == nil || l.stream.cancelled {
 		return -2
+	}
+	if l.Deaf != nil {
+		select {
+		case <-l.Deaf:
+		default:
+			l.calls = append(l.calls, "cancel_async(forgotten)")
+			return -2
+		}
 	}
 	l.stream.cancelled = true
 	close(l.stream.Cancelled)
