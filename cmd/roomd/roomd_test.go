@@ -57,7 +57,7 @@ func TestLoadConfig(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	var usage *usageError
-	for _, args := range [][]string{{"--unsealed", "extra"}, {"--unseeled"}, {}} {
+	for _, args := range [][]string{{"--unsealed", "extra"}, {"--unseeled"}} {
 		if _, err := parse(args); !errors.As(err, &usage) {
 			t.Errorf("%v: got %v, want an error of usage", args, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"subrosa/cmd/roomd/internal/feed"
@@ -18,14 +19,17 @@ import (
 	"subrosa/dsp/detect/ultrasonic"
 	"subrosa/firmware/clock"
 	"subrosa/firmware/room"
+	"subrosa/firmware/seal"
 	"subrosa/firmware/sensor"
 )
 
 // sensorProcess chooses where the samples come from, and says in p what they cover.
 func sensorProcess(ctx context.Context, c Config, clk clock.Clock, began time.Time, log *slog.Logger, p *room.Parts) (sensor.Start, error) {
-	var args []string
+	box, args, err := sealed(c, p.Unsealed)
+	if err != nil {
+		return nil, err
+	}
 	var sound *feed.Player[float32]
-	var err error
 	switch c.Sound.Source {
 	case "microphone":
 		args = append(args, "--sound", "microphone", "--device", c.Sound.Device, "--rate", fmt.Sprint(c.Sound.Rate))
@@ -45,7 +49,7 @@ func sensorProcess(ctx context.Context, c Config, clk clock.Clock, began time.Ti
 		return nil, err
 	}
 	args = append(args, flags...)
-	return sensor.Command(c.Sensed, args, sound != nil, air.player != nil, func(s, r *os.File) {
+	return sensor.Command(box, c.Sensed, args, sound != nil, air.player != nil, func(s, r *os.File) {
 		if s != nil {
 			go playSound(ctx, sound, s, c.Sound.Feed.Rate, log)
 		}
@@ -53,6 +57,35 @@ func sensorProcess(ctx context.Context, c Config, clk clock.Clock, began time.Ti
 			go playRadio(ctx, air, r, log)
 		}
 	}), nil
+}
+
+// sealed returns the box for the sensor and its first arguments. It is tried: what this machine cannot enforce must be
+// said now, since the sensor has no way to say it.
+func sealed(c Config, unsealed bool) (*seal.Box, []string, error) {
+	if unsealed {
+		return nil, []string{"--unsealed"}, nil
+	}
+	box := &seal.Box{
+		Read: []string{"/lib", "/lib64", "/usr/lib", "/usr/local/lib", "/etc/ld.so.cache", "/etc/alsa", "/etc/asound.conf", "/usr/share/alsa",
+			"/proc/asound", "/dev/snd"},
+		Devices: captureNodes("/dev/snd"),
+		Out:     []int{sensor.RecordsFD}, Given: sensor.Given,
+	}
+	if err := box.Try(); err != nil {
+		return nil, nil, fmt.Errorf("the sensor cannot be sealed on this machine: %w; --unsealed starts it all the same, and is written on the wall and in every entry of the record", err)
+	}
+	return box, nil, nil
+}
+
+// captureNodes returns those devices of sound that take it in: what could play is out of the sensor's reach.
+func captureNodes(dir string) (nodes []string) {
+	for _, pattern := range []string{"pcmC*D*c", "controlC*"} {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err == nil {
+			nodes = append(nodes, found...)
+		}
+	}
+	return nodes
 }
 
 // playSound plays to one run of the sensor; that it ends is no news, the watcher sees it.

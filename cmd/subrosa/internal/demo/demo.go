@@ -20,6 +20,7 @@ import (
 
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/clock"
+	"subrosa/firmware/seal"
 	"subrosa/firmware/session"
 	"subrosa/firmware/slot"
 	"subrosa/firmware/state"
@@ -201,8 +202,13 @@ func (d *demo) start(ctx context.Context) error {
 		return err
 	}
 	stamp := now.Format(time.RFC3339Nano)
-	d.unit, err = start(d.bin, logs, "roomd", func(string) {}, "--config", filepath.Join(d.dir, "unit", "unit.json"),
-		"--state", filepath.Join(d.dir, "unit", "state"), "--unsealed", "--epoch", stamp, "--start", stamp, "--speed", fmt.Sprint(d.Speed))
+	args := []string{"--config", filepath.Join(d.dir, "unit", "unit.json"), "--state", filepath.Join(d.dir, "unit", "state"),
+		"--epoch", stamp, "--start", stamp, "--speed", fmt.Sprint(d.Speed)}
+	if err := seal.Probe(); err != nil {
+		d.say("Der Sensor läuft unversiegelt, und die Wand sagt es: %v", "The sensor runs unsealed, and the wall says so: %v", err)
+		args = append(args, "--unsealed")
+	}
+	d.unit, err = start(d.bin, logs, "roomd", func(string) {}, args...)
 	if err != nil {
 		return err
 	}
