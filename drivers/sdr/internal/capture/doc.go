@@ -11,12 +11,15 @@
 // 1.0.26, os/linux_usbfs.c, events_posix.c and linux_udev.c; librtlsdr 0.6.0; libhackrf 2022.09.1):
 //
 //	samples, settings  ioctl of the device: SUBMITURB 0x8038550a, REAPURBNDELAY 0x4008550d, DISCARDURB 0x550b
-//	first Read         mmap of the device (librtlsdr's transfers), mmap or brk for memory
+//	first Read         mmap of the device for librtlsdr's transfers; denied, it takes memory of its own
 //	waiting            poll, read and write of an eventfd, timerfd_settime, futex, clock_gettime
-//	words              write to standard error
+//	words              write to standard error; may be denied
 //	closing            ioctl RELEASEINTERFACE 0x80045510, munmap, close, futex; exit of a thread
-//	device comes, goes recvmsg of a netlink socket, in libusb's own thread; then openat, readlink and newfstatat in
-//	                   /sys and /run/udev, which have to fail and not to kill: another device may be plugged in at any time
+//	device comes, goes recvfrom and recvmsg of a netlink socket, in libusb's own thread: denied, it would ask again
+//	                   without end where such news reach the process (not in a network namespace of its own); then
+//	                   openat, readlink and newfstatat in /sys and /run/udev, which have to fail and not to kill
+//
+// Opening looks for receivers in /sys/bus/usb, /sys/devices, /run/udev and opens them in /dev/bus/usb.
 //
 // Threads: one of this package; libusb's for hot-plugging; libhackrf's for transfers. All exist when opening is done.
 //
