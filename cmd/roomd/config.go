@@ -45,14 +45,6 @@ type Sound struct {
 	Detectors []string `json:"detectors"` // out of the table in firmware/detectors; none named: all
 }
 
-// Radio says where the sensor gets radio samples from.
-type Radio struct {
-	Source string         `json:"source"` // none, feed
-	Feed   feed.Programme `json:"feed"`
-
-	Detectors []string `json:"detectors"` // as for sound
-}
-
 // rate returns the samples per second of the source.
 func (s *Sound) rate() int {
 	if s.Source == "feed" {
@@ -124,14 +116,8 @@ func (c *Config) check(path string) error {
 	default:
 		fail("sound.source %q, want none, microphone or feed", c.Sound.Source)
 	}
-	switch c.Radio.Source {
-	case "none":
-	case "feed":
-		if _, err := detectors.Build(detectors.Radio, c.Radio.Detectors, detectors.Stream{Rate: c.Radio.Feed.Rate, Centre: c.Radio.Feed.Centre}); err != nil {
-			fail("radio: %w", err)
-		}
-	default:
-		fail("radio.source %q, want none or feed", c.Radio.Source)
+	if err := c.Radio.check(); err != nil {
+		fail("%w", err)
 	}
 	if c.Sound.Source == "none" && c.Radio.Source == "none" {
 		fail("neither sound nor radio has a source: there is nothing to listen to")

@@ -45,7 +45,7 @@ func TestLoadConfig(t *testing.T) {
 		`{` + good + `, "sound": {"source": "none"}}`:                                    "nothing to listen to",
 		`{` + good + `, "sound": {"source": "microphone", "detectors": ["ultrasound"]}}`: `no detector "ultrasound"`,
 		`{` + good + `, "sound": {"source": "microphone", "rate": 10}}`:                  "ultrasonic:",
-		`{` + good + `, "radio": {"source": "hackrf"}}`:                                  `radio.source "hackrf"`,
+		`{` + good + `, "radio": {"source": "hackrf"}}`:                                  `gain_db or auto_gain`,
 		`{` + good + `, "radio": {"source": "feed", "feed": {"rate": 1000}}}`:            "emitter:",
 		`{` + good + `, "timezone": "Europe/Musterstadt"}`:                               "timezone:",
 	} {

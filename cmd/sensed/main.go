@@ -19,8 +19,6 @@ import (
 	"subrosa/drivers/audio"
 	soundpipe "subrosa/drivers/audio/pipe"
 	"subrosa/drivers/audio/portaudio"
-	"subrosa/drivers/sdr"
-	radiopipe "subrosa/drivers/sdr/pipe"
 	"subrosa/dsp/detect/emitter"
 	"subrosa/firmware/detectors"
 	"subrosa/firmware/seal"
@@ -46,7 +44,8 @@ func run(ctx context.Context, args []string) error {
 	soundName := fs.String("sound", "none", "where sound comes from: none, pipe (fd 5), microphone")
 	device := fs.String("device", "", "name of the microphone; empty: the default one")
 	rate := fs.Int("rate", 48000, "microphone's samples per second")
-	radioName := fs.String("radio", "none", "where radio samples come from: none, pipe (fd 6)")
+	var air radioOptions
+	air.flags(fs)
 	unsealed := fs.Bool("unsealed", false, "do not seal: a kernel that cannot, or a sound server")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -66,7 +65,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	radio, err := openRadio(*radioName)
+	radio, err := openRadio(air)
 	if err != nil {
 		return err
 	}
@@ -170,20 +169,6 @@ func openSound(name, device string, rate int) (audio.Source, error) {
 		return src, nil
 	}
 	return nil, fmt.Errorf("--sound %q, want none, pipe or microphone", name)
-}
-
-func openRadio(name string) (sdr.Source, error) {
-	switch name {
-	case "none":
-		return nil, nil
-	case "pipe":
-		f, err := descriptor(radioFD, "radio")
-		if err != nil {
-			return nil, err
-		}
-		return radiopipe.New(f)
-	}
-	return nil, fmt.Errorf("--radio %q, want none or pipe", name)
 }
 
 // absent is a microphone that could not be opened.
