@@ -3,7 +3,7 @@
 // receiver that ends at 1.7 GHz cannot see: that there is power in a band, not what it is.
 //
 // A detector's output voltage is linear in dB (Analog Devices, AD8318 data sheet, "1 MHz to 8 GHz, 70 dB Logarithmic
-// Detector/Controller", equation 1):
+// Detector/Controller"; output 0.5 to 2.1 V):
 //
 //	V = slope · (P − intercept)        slope nominally −25 mV/dB, intercept about +20 dBm
 //
