@@ -300,7 +300,7 @@ var orders = map[wall.Act]wall.Text{
 
 func (s *Simulator) pressWords(lang string) string {
 	if s.press.n == 0 {
-		return wall.Text{DE: "noch nicht gedrückt", EN: "not pressed yet"}.In(lang)
+		return wall.Text{DE: "noch keiner", EN: "none yet"}.In(lang)
 	}
 	how := wall.Text{DE: "kurz", EN: "short"}
 	if s.press.press == button.Long {

@@ -286,21 +286,21 @@ func (s *Simulator) Line(device string, _ int) (io.ReadCloser, error) {
 	return r, nil
 }
 
-// radar sends ten frames a second until the reader is gone.
+// radar sends ten frames a second until the reader is gone, or the simulator closed.
 func (s *Simulator) radar(w *io.PipeWriter) {
 	t := time.NewTicker(100 * time.Millisecond)
 	defer t.Stop()
-	for range t.C {
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-t.C:
+		}
 		s.mu.Lock()
 		what, cm := s.inputs["radar"], s.number("radar-cm")
 		s.mu.Unlock()
 		if what == "silent" {
-			select {
-			case <-s.done:
-				return
-			default:
-				continue
-			}
+			continue
 		}
 		if _, err := w.Write(frame(what, cm)); err != nil {
 			return
