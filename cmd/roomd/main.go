@@ -191,7 +191,7 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	if err != nil {
 		return nil, err
 	}
-	if u.panel, err = newPanel(c, log); err != nil {
+	if u.panel, err = newPanel(c, clk, log); err != nil {
 		return nil, err
 	}
 	p.Panel = u.panel.show

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,8 +14,8 @@ import (
 
 	"subrosa/cmd/roomd/internal/board"
 	"subrosa/cmd/roomd/internal/simulator"
-	"subrosa/drivers/button"
 	"subrosa/drivers/power"
+	"subrosa/firmware/clock"
 	"subrosa/firmware/panel"
 	"subrosa/firmware/room"
 	"subrosa/firmware/wall"
@@ -28,11 +29,13 @@ type panelUnit struct {
 	hw    board.Hardware
 	sim   *simulator.Simulator // nil: what is wired is real
 	board *board.Board
+	bands *panel.Bands // nil: there are no power detectors
+	clock clock.Clock
 }
 
 // newPanel prepares the panel. That hardware is missing is no error; a calibration that is not one is.
-func newPanel(c Config, log *slog.Logger) (*panelUnit, error) {
-	p := &panelUnit{conf: c, log: log}
+func newPanel(c Config, clk clock.Clock, log *slog.Logger) (*panelUnit, error) {
+	p := &panelUnit{conf: c, log: log, clock: clk}
 	var table power.Calibration
 	if slices.Contains(c.Panel.Parts, "power") {
 		var err error
@@ -41,6 +44,9 @@ func newPanel(c Config, log *slog.Logger) (*panelUnit, error) {
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // not there: the part says so, and the unit goes on
 			return nil, fmt.Errorf("panel: %s: %w", c.Panel.Power.Calibration, err)
+		}
+		if p.bands, err = panel.NewBands(table.Channels, rand.Reader); err != nil {
+			return nil, err
 		}
 	}
 	if c.Panel.Simulated {
@@ -68,14 +74,19 @@ func (p *panelUnit) open(r *room.Room) {
 	if err != nil {
 		where = time.UTC // loadConfig has checked it
 	}
+	levels := func(l []power.Level) {
+		for _, f := range p.bands.Take(p.clock.Now(), l) {
+			r.Found(f)
+		}
+	}
 	o := board.Options{Config: p.conf.Panel, Calibration: p.table, Hardware: p.hw, Log: p.log,
 		Policy: panel.Policy{ShowsFindings: p.conf.WallShowsFindings, Reason: p.conf.Panel.SecondPress, Location: where},
-		Facts:  r.Facts, Health: r.PanelHealth,
+		Facts:  r.Facts, Health: r.PanelHealth, Levels: levels,
 		Do: func(o wall.Order) error { return r.Do(context.Background(), o) }}
 	if s := p.sim; s != nil {
 		o.Facts = func(f panel.Facts) { r.Facts(f); s.Facts(f) }
 		o.Health = func(part string, err error) { r.PanelHealth(part, err); s.Health(part, err) }
-		o.Levels, o.Pressed = s.Levels, func(press button.Press, a wall.Act) { s.Pressed(press, a) }
+		o.Levels, o.Pressed = func(l []power.Level) { levels(l); s.Levels(l) }, s.Pressed
 	}
 	p.board = board.Open(o)
 }

@@ -19,6 +19,7 @@ import (
 	"periph.io/x/conn/v3/physic"
 
 	"subrosa/drivers/button"
+	"subrosa/drivers/contact"
 	"subrosa/drivers/power"
 	"subrosa/firmware/panel"
 	"subrosa/firmware/wall"
@@ -109,12 +110,22 @@ func Open(o Options) *Board {
 				o.Log.Error("panel: broken", "part", d.name, "err", err)
 			}
 			b.health(d.name, err)
+			b.unreadable(d.name)
 			continue
 		}
 		b.health(d.name, nil)
 		b.parts = append(b.parts, &running{part: p, name: d.name, every: d.every})
 	}
 	return b
+}
+
+// unreadable marks the contacts of a part that could not be opened: what was published of them before holds no more.
+func (b *Board) unreadable(part string) {
+	for i, c := range b.facts.Contacts {
+		if part == "lines" && c.Supervised || part == "switches" && !c.Supervised {
+			b.facts.Contacts[i].State = contact.Cut
+		}
+	}
 }
 
 func (b *Board) health(part string, err error) {

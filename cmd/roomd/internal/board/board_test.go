@@ -82,8 +82,8 @@ func TestAbsent(t *testing.T) {
 	if len(h) != len(Parts()) {
 		t.Errorf("told of %d parts, there are %d", len(h), len(Parts()))
 	}
-	if len(b.facts.Contacts) != 5 || b.facts.Contacts[0].State != contact.Unknown {
-		t.Errorf("contacts that are not here: %+v, want them unknown, so that they prove nothing", b.facts.Contacts)
+	if len(b.facts.Contacts) != 5 || b.facts.Contacts[0].Published() != "fault" || b.facts.Contacts[4].Published() != "fault" {
+		t.Errorf("contacts that are not here: %+v, want faults: what was retained of them holds no more", b.facts.Contacts)
 	}
 	if p := b.facts.Points(); len(p) != 2 || p[0].Proven || p[1].Proven {
 		t.Errorf("contacts that are not here prove %+v", p)
