@@ -39,6 +39,7 @@ type rig struct {
 	bad   map[string]error
 	level []power.Level
 	done  []wall.Order
+	pass  func(time.Duration) // lets time go by
 }
 
 func (r *rig) get() (panel.Facts, map[string]error, []power.Level, []wall.Order) {
@@ -68,6 +69,7 @@ func run(t *testing.T, f func(t *testing.T, r *rig)) {
 			t.Fatal(err)
 		}
 		r := &rig{Simulator: New(c, table), t: t, bad: map[string]error{}}
+		r.pass = func(d time.Duration) { time.Sleep(d) }
 		lock := func(f func()) { r.mu.Lock(); f(); r.mu.Unlock() }
 		r.board = board.Open(board.Options{Config: c, Calibration: calibration, Hardware: r.Simulator,
 			Facts:   func(f panel.Facts) { lock(func() { r.facts = f.Clone() }); r.Facts(f) },
@@ -96,7 +98,7 @@ func (r *rig) show(s session.State, next session.Next) {
 func TestEverythingMoves(t *testing.T) {
 	run(t, func(t *testing.T, r *rig) {
 		r.show(session.Open, session.NextStart)
-		time.Sleep(3 * time.Second)
+		r.pass(3 * time.Second)
 		facts, bad, levels, _ := r.get()
 		for part, err := range bad {
 			if err != nil {
@@ -120,7 +122,7 @@ func TestEverythingMoves(t *testing.T) {
 		r.set("locker", "11")
 		r.set("radar", "still")
 		r.set("power-1", "-20")
-		time.Sleep(3 * time.Second)
+		r.pass(3 * time.Second)
 		facts, _, levels, _ = r.get()
 		want := map[string]contact.State{"window-1": contact.Cut, "window-2": contact.Closed, "door-1": contact.Open, "case": contact.Open, "door-2": contact.Closed}
 		for _, c := range facts.Contacts {
@@ -133,12 +135,12 @@ func TestEverythingMoves(t *testing.T) {
 		}
 		r.set("radar", "silent")
 		r.set("relay-stream", "welded")
-		time.Sleep(5 * time.Second)
+		r.pass(5 * time.Second)
 		if _, bad, _, _ := r.get(); bad["radar"] == nil || bad["relays"] == nil {
 			t.Errorf("got %v", bad)
 		}
 		r.set("pir", "moving")
-		time.Sleep(100 * time.Second)
+		r.pass(100 * time.Second)
 		if facts, _, _, _ := r.get(); !facts.Occupied {
 			t.Error("movement is not seen")
 		}
@@ -151,9 +153,9 @@ func TestButton(t *testing.T) {
 		r.show(session.Open, session.NextStart)
 		hold := func(d time.Duration) {
 			r.set("button", "down")
-			time.Sleep(d)
+			r.pass(d)
 			r.set("button", "up")
-			time.Sleep(time.Second)
+			r.pass(time.Second)
 		}
 		hold(10 * time.Millisecond)
 		if _, _, _, done := r.get(); done != nil {
@@ -179,12 +181,12 @@ func TestButton(t *testing.T) {
 // TestOutputs: the page draws what the chips were sent.
 func TestOutputs(t *testing.T) {
 	run(t, func(t *testing.T, r *rig) {
-		time.Sleep(time.Second)
+		r.pass(time.Second)
 		if v := r.view("de", ""); v.Lit != 0 {
 			t.Errorf("%d lights before anything is known", v.Lit)
 		}
 		r.show(session.Closed, session.NextEnd)
-		time.Sleep(time.Second)
+		r.pass(time.Second)
 		v := r.view("de", "")
 		if len(v.Lights) != 8 || v.Lit != 8 || v.Lights[0].Colour != "#d73c7d" && !near(v.Lights[0].Colour, 0xd7, 0x3c, 0x7d) {
 			t.Errorf("lights: %+v", v.Lights)
@@ -193,7 +195,7 @@ func TestOutputs(t *testing.T) {
 			t.Errorf("got %+v", v)
 		}
 		r.show(session.Open, session.NextStart)
-		time.Sleep(5 * time.Second)
+		r.pass(5 * time.Second)
 		if after := r.view("de", ""); after.Screen == v.Screen || after.Relays[0].On || !after.LED {
 			t.Errorf("got %+v", after)
 		}
