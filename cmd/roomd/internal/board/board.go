@@ -69,7 +69,8 @@ type Board struct {
 
 	mu    sync.Mutex
 	view  *wall.View // nil: none yet
-	taken []error    // results of presses that were ordered
+	shown time.Time
+	taken []error // results of presses that were ordered
 	wait  sync.WaitGroup
 }
 
@@ -140,8 +141,21 @@ func (b *Board) Channels() []power.Channel { return b.power }
 // Show takes what the pages show. It may be called from any goroutine and does not wait.
 func (b *Board) Show(v wall.View) {
 	b.mu.Lock()
-	b.view = &v
+	b.view, b.shown = &v, b.o.Now()
 	b.mu.Unlock()
+}
+
+// staleAfter is for how long a View is believed without a new one, as on the wall.
+const staleAfter = time.Minute
+
+// current returns the View to show, nil when there is none that is believed.
+func (b *Board) current(now time.Time) *wall.View {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.view == nil || now.Sub(b.shown) > staleAfter {
+		return nil
+	}
+	return b.view
 }
 
 // Run works until ctx ends; then every output is off.
@@ -174,10 +188,8 @@ func (b *Board) close() error {
 
 // step lets every part that is due do its work.
 func (b *Board) step(now time.Time) {
-	b.mu.Lock()
-	v := b.view
-	b.mu.Unlock()
-	if v != nil {
+	b.scene = panel.Scene{} // claims nothing: dark lamp, and the screen says so
+	if v := b.current(now); v != nil {
 		b.scene = panel.NewScene(*v, b.facts, b.o.Policy)
 	}
 	for _, p := range b.parts {
@@ -213,9 +225,7 @@ func (b *Board) judge(p *running, err error) {
 
 // press brings a press to the room.
 func (b *Board) press(now time.Time, p button.Press) {
-	b.mu.Lock()
-	v := b.view
-	b.mu.Unlock()
+	v := b.current(now)
 	if v == nil || b.o.Do == nil {
 		return
 	}

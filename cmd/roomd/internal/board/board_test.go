@@ -67,7 +67,7 @@ func (h told) health(part string, err error) { h[part] = append(h[part], err) }
 // TestAbsent: on a machine without anything each part says so once, with its own driver's word, and the board goes on.
 func TestAbsent(t *testing.T) {
 	h := told{}
-	b := Open(Options{Config: whole(), Hardware: None{}, Health: h.health})
+	b := Open(Options{Config: whole(), Hardware: None{}, Health: h.health, Now: func() time.Time { return t0 }})
 	b.Show(wall.View{Session: session.Report{State: session.Open}})
 	for i := range 100 {
 		b.step(t0.Add(time.Duration(i) * tick))
@@ -95,8 +95,8 @@ func TestAbsent(t *testing.T) {
 
 // TestBroken: a bus that fails is told as broken, and what is on pins works on.
 func TestBroken(t *testing.T) {
-	h, hw := told{}, &bench{pins: map[string]*gpiotest.Pin{}, err: errors.New("permission denied")}
-	b := Open(Options{Config: whole(), Hardware: hw, Health: h.health})
+	now, h, hw := t0, told{}, &bench{pins: map[string]*gpiotest.Pin{}, err: errors.New("permission denied")}
+	b := Open(Options{Config: whole(), Hardware: hw, Health: h.health, Now: func() time.Time { return now }})
 	for _, part := range []string{"lamp", "lines", "radar", "power", "screen"} {
 		if got := h[part]; len(got) != 1 || !errors.Is(got[0], hw.err) {
 			t.Errorf("%s: told %v", part, got)
@@ -108,7 +108,6 @@ func TestBroken(t *testing.T) {
 		}
 	}
 	b.Show(wall.View{Session: session.Report{State: session.Closed}})
-	now := t0
 	run := func(d time.Duration) {
 		for end := now.Add(d); now.Before(end); now = now.Add(tick) {
 			hw.pins["GPIO24"].L = !hw.pins["GPIO23"].L // the first relay's contact follows, the second's does not
@@ -137,6 +136,42 @@ func TestBroken(t *testing.T) {
 		if hw.pins[name].L {
 			t.Errorf("%s is on after the end", name)
 		}
+	}
+}
+
+// TestStale: without a View for a minute nothing is claimed, no press counts, and the relays stay as they were.
+func TestStale(t *testing.T) {
+	now, hw, ordered := t0, &bench{pins: map[string]*gpiotest.Pin{}, err: ErrAbsent}, 0
+	c := Default()
+	c.Parts = []string{"button", "relays"}
+	b := Open(Options{Config: c, Hardware: hw, Now: func() time.Time { return now }, Do: func(wall.Order) error { ordered++; return nil }})
+	run := func(d time.Duration) {
+		for end := now.Add(d); now.Before(end); now = now.Add(tick) {
+			b.step(now)
+		}
+		b.wait.Wait()
+	}
+	press := func() {
+		hw.pins["GPIO5"].L = gpio.Low
+		run(200 * time.Millisecond)
+		hw.pins["GPIO5"].L = gpio.High
+		run(200 * time.Millisecond)
+	}
+	b.Show(wall.View{Session: session.Report{State: session.Handover, Next: session.NextProof}})
+	run(time.Second)
+	b.Show(wall.View{Session: session.Report{State: session.Interrupted, Next: session.NextResume}})
+	run(59 * time.Second)
+	if !bool(hw.pins["GPIO6"].L) || !bool(hw.pins["GPIO23"].L) {
+		t.Error("light or relay is off in an interrupted session")
+	}
+	press()
+	if ordered != 1 {
+		t.Errorf("%d orders, want one", ordered)
+	}
+	run(5 * time.Second)
+	press()
+	if b.scene.Session.State != "" || bool(hw.pins["GPIO6"].L) || ordered != 1 || !bool(hw.pins["GPIO23"].L) {
+		t.Errorf("after a minute: %+v, light %v, %d orders, relay %v", b.scene.Session, hw.pins["GPIO6"].L, ordered, hw.pins["GPIO23"].L)
 	}
 }
 

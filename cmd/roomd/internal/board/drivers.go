@@ -89,10 +89,10 @@ func openButton(b *Board) (part, error) {
 }
 
 func (p buttonPart) step(b *Board, now time.Time) error {
-	b.mu.Lock()
-	v := b.view
-	b.mu.Unlock()
-	if v != nil {
+	v := b.current(now)
+	if v == nil {
+		p.Show(button.Dark)
+	} else {
 		light, pattern := b.chair.Tell(now, *v)
 		p.Show(light)
 		if pattern == nil {
@@ -154,7 +154,9 @@ func openRelays(b *Board) (part, error) {
 func (p *relaysPart) step(b *Board, now time.Time) error {
 	var errs []error
 	for i, d := range p.devs {
-		d.Set(b.scene.Relay(p.conf[i].While))
+		if b.scene.Session.State != "" { // while nothing is known they stay as they are
+			d.Set(b.scene.Relay(p.conf[i].While))
+		}
 		if err := d.Step(now); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", p.conf[i].Name, err))
 		}

@@ -311,21 +311,44 @@ func (s *Simulator) pressWords(lang string) string {
 
 // lights reads the lamp's last frame as its chips would, and undoes brightness and gamma, as the eye does.
 func (s *Simulator) lights() (out []light, lit int) {
-	c, f := s.conf.Lamp, s.lamp
+	c := s.conf.Lamp
 	for i := range c.Lights {
-		if c.Chip != lamp.APA102 || len(f) < 8+4*i {
+		blue, green, red, ok := s.sent(i)
+		if !ok {
 			break
 		}
-		p := f[4+4*i : 8+4*i]
 		eye := func(v byte) int {
 			return int(math.Round(255 * math.Pow(min(1, float64(v)/(255*c.Cap)), 1/lamp.DefaultOpts.Gamma)))
 		}
-		if p[1]|p[2]|p[3] != 0 {
+		if red|green|blue != 0 {
 			lit++
 		}
-		out = append(out, light{20 + 36*i, fmt.Sprintf("#%02x%02x%02x", eye(p[3]), eye(p[2]), eye(p[1]))})
+		out = append(out, light{20 + 36*i, fmt.Sprintf("#%02x%02x%02x", eye(red), eye(green), eye(blue))})
 	}
 	return out, lit
+}
+
+// sent decodes light i of the last frame.
+func (s *Simulator) sent(i int) (blue, green, red byte, ok bool) {
+	if s.conf.Lamp.Chip == lamp.APA102 {
+		if len(s.lamp) < 8+4*i {
+			return 0, 0, 0, false
+		}
+		p := s.lamp[4+4*i:]
+		return p[1], p[2], p[3], true
+	}
+	if len(s.lamp) < 9*i+9 {
+		return 0, 0, 0, false
+	}
+	colour := func(b []byte) (v byte) { // the middle one of each three bits
+		w := uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2])
+		for k := range 8 {
+			v |= byte(w>>(3*k+1)&1) << k
+		}
+		return v
+	}
+	p := s.lamp[9*i:]
+	return colour(p[6:]), colour(p), colour(p[3:]), true
 }
 
 // path draws the lit dots, one run after the other.

@@ -18,6 +18,7 @@ import (
 
 	"subrosa/cmd/roomd/internal/board"
 	"subrosa/drivers/contact"
+	"subrosa/drivers/lamp"
 	"subrosa/drivers/power"
 	"subrosa/firmware/panel"
 	"subrosa/firmware/session"
@@ -214,6 +215,31 @@ func near(colour string, want ...int) bool {
 		}
 	}
 	return true
+}
+
+// TestChips: the same colours are seen whichever chip draws them.
+func TestChips(t *testing.T) {
+	var rows [2][]light
+	for i, chip := range []lamp.Chip{lamp.APA102, lamp.WS2812} {
+		c := board.Default()
+		c.Parts, c.Lamp.Chip = []string{"lamp"}, chip
+		s := New(c, power.Calibration{})
+		bus, err := s.SPI(c.Lamp.Port, chip.Clock())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := lamp.New(bus, chip, lamp.Opts{Lights: 8, Cap: c.Lamp.Cap, Gamma: lamp.DefaultOpts.Gamma})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Show([]lamp.RGB{{R: 255}, {G: 255}, {B: 255}, {R: 200, G: 150, B: 100}}); err != nil {
+			t.Fatal(err)
+		}
+		rows[i], _ = s.lights()
+	}
+	if !slices.Equal(rows[0], rows[1]) || rows[0][0].Colour != "#ff0000" || rows[0][2].Colour != "#0000ff" || !near(rows[0][3].Colour, 200, 150, 100) {
+		t.Errorf("got %v and %v", rows[0], rows[1])
+	}
 }
 
 func TestSetIsChecked(t *testing.T) {
