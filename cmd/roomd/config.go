@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"subrosa/cmd/roomd/internal/board"
 	"subrosa/cmd/roomd/internal/feed"
 	"subrosa/firmware/config"
 	"subrosa/firmware/detectors"
@@ -30,6 +31,8 @@ type Config struct {
 
 	Sound Sound `json:"sound"`
 	Radio Radio `json:"radio"`
+
+	Panel board.Config `json:"panel"` // what is wired to the unit
 
 	Timezone          string `json:"timezone"` // of the times on the pages
 	WallShowsFindings bool   `json:"wall_shows_findings"`
@@ -60,14 +63,17 @@ func defaults() Config {
 // loadConfig reads and checks the file.
 func loadConfig(path string) (Config, error) {
 	c := defaults()
+	c.Panel = board.Default()
+	c.Panel.Begin()
 	if err := config.Load(path, &c, false); err != nil {
 		return c, err
 	}
+	c.Panel.Complete()
 	if c.Name == "" {
 		c.Name = c.Room
 	}
 	dir := filepath.Dir(path)
-	for _, p := range []*string{&c.CA, &c.Cert, &c.Key, &c.Sensed} {
+	for _, p := range []*string{&c.CA, &c.Cert, &c.Key, &c.Sensed, &c.Panel.Power.Calibration} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
@@ -102,6 +108,12 @@ func (c *Config) check(path string) error {
 	}
 	if err := topic.CheckID(c.Room); err != nil {
 		fail("room: %w", err)
+	}
+	if err := c.Panel.Check(); err != nil {
+		fail("%w", err)
+	}
+	if c.Panel.Simulated && !c.Plain {
+		fail("panel.simulated is for plain pages on loopback, never for an appliance")
 	}
 	if c.Broker == "" {
 		fail("broker is missing, such as tls://broker.raum.example:8883")

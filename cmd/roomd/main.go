@@ -139,6 +139,7 @@ type unit struct {
 	sensor  *sensor.Watcher
 	wall    *wall.Handler
 	journal *journal.Journal
+	panel   *panelUnit
 	pages   net.Listener
 	metrics net.Listener
 	reg     *prometheus.Registry
@@ -191,7 +192,12 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	if err != nil {
 		return nil, err
 	}
+	if u.panel, err = newPanel(c, clk, log); err != nil {
+		return nil, err
+	}
+	p.Panel = u.panel.show
 	u.room = room.New(p)
+	u.panel.open(u.room)
 	u.reg.MustRegister(u.room.Metrics())
 	return u, u.room.Subscribe()
 }
@@ -223,7 +229,8 @@ func (u *unit) run(ctx context.Context) error {
 	room := start(u.room.Run, fatal)
 	shadow := start(u.shadow.Run, fatal)
 	sensor := start(u.sensor.Run, fatal)
-	servers := []*http.Server{{Handler: u.wall, TLSConfig: u.tls, ReadHeaderTimeout: 10 * time.Second,
+	panel := start(u.panel.board.Run, fatal)
+	servers := []*http.Server{{Handler: u.panel.pages(u.wall), TLSConfig: u.tls, ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog: slog.NewLogLogger(u.log.Handler(), slog.LevelDebug)}}
 	serve(u.pages, servers[0], fatal)
 	if u.metrics != nil {
@@ -236,6 +243,7 @@ func (u *unit) run(ctx context.Context) error {
 	case err = <-fatal:
 	}
 	u.wall.Close()
+	panel()
 	down, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	for _, s := range servers {
