@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"subrosa/cmd/roomd/internal/board"
 	"subrosa/cmd/roomd/internal/feed"
 	"subrosa/firmware/config"
 	"subrosa/firmware/detectors"
@@ -31,6 +32,8 @@ type Config struct {
 	Sound Sound `json:"sound"`
 	Radio Radio `json:"radio"`
 
+	Panel board.Config `json:"panel"` // what is wired to the unit
+
 	Timezone          string `json:"timezone"` // of the times on the pages
 	WallShowsFindings bool   `json:"wall_shows_findings"`
 }
@@ -43,14 +46,6 @@ type Sound struct {
 	Feed   feed.Programme `json:"feed"` // recordings in place of a microphone: development
 
 	Detectors []string `json:"detectors"` // out of the table in firmware/detectors; none named: all
-}
-
-// Radio says where the sensor gets radio samples from.
-type Radio struct {
-	Source string         `json:"source"` // none, feed
-	Feed   feed.Programme `json:"feed"`
-
-	Detectors []string `json:"detectors"` // as for sound
 }
 
 // rate returns the samples per second of the source.
@@ -68,14 +63,17 @@ func defaults() Config {
 // loadConfig reads and checks the file.
 func loadConfig(path string) (Config, error) {
 	c := defaults()
+	c.Panel = board.Default()
+	c.Panel.Begin()
 	if err := config.Load(path, &c, false); err != nil {
 		return c, err
 	}
+	c.Panel.Complete()
 	if c.Name == "" {
 		c.Name = c.Room
 	}
 	dir := filepath.Dir(path)
-	for _, p := range []*string{&c.CA, &c.Cert, &c.Key, &c.Sensed} {
+	for _, p := range []*string{&c.CA, &c.Cert, &c.Key, &c.Sensed, &c.Panel.Power.Calibration} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
@@ -111,6 +109,12 @@ func (c *Config) check(path string) error {
 	if err := topic.CheckID(c.Room); err != nil {
 		fail("room: %w", err)
 	}
+	if err := c.Panel.Check(); err != nil {
+		fail("%w", err)
+	}
+	if c.Panel.Simulated && !c.Plain {
+		fail("panel.simulated is for plain pages on loopback, never for an appliance")
+	}
 	if c.Broker == "" {
 		fail("broker is missing, such as tls://broker.raum.example:8883")
 	}
@@ -124,14 +128,8 @@ func (c *Config) check(path string) error {
 	default:
 		fail("sound.source %q, want none, microphone or feed", c.Sound.Source)
 	}
-	switch c.Radio.Source {
-	case "none":
-	case "feed":
-		if _, err := detectors.Build(detectors.Radio, c.Radio.Detectors, detectors.Stream{Rate: c.Radio.Feed.Rate, Centre: c.Radio.Feed.Centre}); err != nil {
-			fail("radio: %w", err)
-		}
-	default:
-		fail("radio.source %q, want none or feed", c.Radio.Source)
+	if err := c.Radio.check(); err != nil {
+		fail("%w", err)
 	}
 	if c.Sound.Source == "none" && c.Radio.Source == "none" {
 		fail("neither sound nor radio has a source: there is nothing to listen to")

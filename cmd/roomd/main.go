@@ -31,6 +31,7 @@ import (
 	"subrosa/firmware/clock"
 	"subrosa/firmware/journal"
 	"subrosa/firmware/room"
+	"subrosa/firmware/seal"
 	"subrosa/firmware/sense"
 	"subrosa/firmware/sensor"
 	"subrosa/firmware/shadow"
@@ -40,6 +41,9 @@ import (
 )
 
 func main() {
+	if code, staged := seal.Stage(); staged { // the sensor passes through here on its way into the box
+		os.Exit(code)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	signal.Ignore(syscall.SIGXFSZ) // a file at its size limit is an error of the journal, not the end of the unit
@@ -73,7 +77,7 @@ func parse(args []string) (o options, err error) {
 	f := flag.NewFlagSet("roomd", flag.ContinueOnError)
 	f.StringVar(&o.config, "config", "/etc/subrosa/unit.json", "the unit's `file`")
 	f.StringVar(&o.state, "state", "./.state", "`folder` of the unit's states")
-	f.BoolVar(&o.unsealed, "unsealed", false, "run with a sensor that the kernel does not seal; said on the wall and in every journal entry")
+	f.BoolVar(&o.unsealed, "unsealed", false, "run with a sensor that the kernel does not seal: an old kernel, or a sound server; said on the wall and in every journal entry")
 	f.BoolVar(&o.printLink, "print-link", false, "print the links that open the chair's page for chair and clerk, and end")
 	f.BoolVar(&o.json, "json", false, "log as JSON lines")
 	f.StringVar(&o.scenario.epoch, "epoch", "", "scenario `time` at --start (demo)")
@@ -86,9 +90,6 @@ func parse(args []string) (o options, err error) {
 	}
 	if f.NArg() > 0 {
 		return o, &usageError{fmt.Errorf("what is %q? See --help", f.Arg(0))}
-	}
-	if !o.unsealed && !o.printLink {
-		return o, &usageError{errors.New("this version does not seal the sensor yet; start with --unsealed if that is acceptable")}
 	}
 	return o, nil
 }
@@ -138,6 +139,7 @@ type unit struct {
 	sensor  *sensor.Watcher
 	wall    *wall.Handler
 	journal *journal.Journal
+	panel   *panelUnit
 	pages   net.Listener
 	metrics net.Listener
 	reg     *prometheus.Registry
@@ -190,7 +192,12 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	if err != nil {
 		return nil, err
 	}
+	if u.panel, err = newPanel(c, clk, log); err != nil {
+		return nil, err
+	}
+	p.Panel = u.panel.show
 	u.room = room.New(p)
+	u.panel.open(u.room)
 	u.reg.MustRegister(u.room.Metrics())
 	return u, u.room.Subscribe()
 }
@@ -222,7 +229,8 @@ func (u *unit) run(ctx context.Context) error {
 	room := start(u.room.Run, fatal)
 	shadow := start(u.shadow.Run, fatal)
 	sensor := start(u.sensor.Run, fatal)
-	servers := []*http.Server{{Handler: u.wall, TLSConfig: u.tls, ReadHeaderTimeout: 10 * time.Second,
+	panel := start(u.panel.board.Run, fatal)
+	servers := []*http.Server{{Handler: u.panel.pages(u.wall), TLSConfig: u.tls, ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog: slog.NewLogLogger(u.log.Handler(), slog.LevelDebug)}}
 	serve(u.pages, servers[0], fatal)
 	if u.metrics != nil {
@@ -235,6 +243,7 @@ func (u *unit) run(ctx context.Context) error {
 	case err = <-fatal:
 	}
 	u.wall.Close()
+	panel()
 	down, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	for _, s := range servers {

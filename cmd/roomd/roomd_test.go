@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"subrosa/firmware/clock"
 	"subrosa/firmware/session"
 	"subrosa/firmware/slot"
 	"subrosa/firmware/state"
@@ -45,8 +46,11 @@ func TestLoadConfig(t *testing.T) {
 		`{` + good + `, "sound": {"source": "none"}}`:                                    "nothing to listen to",
 		`{` + good + `, "sound": {"source": "microphone", "detectors": ["ultrasound"]}}`: `no detector "ultrasound"`,
 		`{` + good + `, "sound": {"source": "microphone", "rate": 10}}`:                  "ultrasonic:",
-		`{` + good + `, "radio": {"source": "hackrf"}}`:                                  `radio.source "hackrf"`,
+		`{` + good + `, "radio": {"source": "hackrf"}}`:                                  `gain_db or auto_gain`,
 		`{` + good + `, "radio": {"source": "feed", "feed": {"rate": 1000}}}`:            "emitter:",
+		`{` + good + `, "panel": {"parts": ["siren"]}}`:                                  `no part "siren"`,
+		`{` + good + `, "panel": {"parts": ["pir"], "pir": {"pni": "GPIO4"}}}`:           `unit.json:1:`,
+		`{` + good + `, "panel": {"simulated": true}}`:                                   "plain pages on loopback",
 		`{` + good + `, "timezone": "Europe/Musterstadt"}`:                               "timezone:",
 	} {
 		if _, err := load(text); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
@@ -55,9 +59,38 @@ func TestLoadConfig(t *testing.T) {
 	}
 }
 
+// TestPanelOverDefaults: what is given of the wiring replaces the default's, list by list; the rest stands.
+func TestPanelOverDefaults(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "unit.json")
+	text := `{"unit": "u1", "room": "r1", "broker": "tls://b:8883", "panel": {"parts": ["switches", "lamp"], "lamp": {"lights": 3},
+		"switches": [{"name": "hatch", "guards": "window", "pin": "GPIO4"}]}}`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := loadConfig(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := c.Panel; len(p.Switches) != 1 || p.Switches[0].Name != "hatch" || p.Lamp.Lights != 3 || p.Lamp.Port != "SPI1.0" || len(p.Lines.Lines) != 3 ||
+		p.Power.Calibration != filepath.Join(filepath.Dir(path), "power.json") {
+		t.Errorf("got %+v", p)
+	}
+	// Not one of the parts is on this machine: the unit starts all the same.
+	if u, err := newPanel(c, clock.Wall{}, quiet); err != nil || u.sim != nil {
+		t.Errorf("got %+v, %v", u, err)
+	}
+	c.Panel.Parts = []string{"power"}
+	if err := os.WriteFile(c.Panel.Power.Calibration, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newPanel(c, clock.Wall{}, quiet); err == nil || !strings.Contains(err.Error(), "power.json") {
+		t.Errorf("a calibration that is none: %v", err)
+	}
+}
+
 func TestParse(t *testing.T) {
 	var usage *usageError
-	for _, args := range [][]string{{"--unsealed", "extra"}, {"--unseeled"}, {}} {
+	for _, args := range [][]string{{"--unsealed", "extra"}, {"--unseeled"}} {
 		if _, err := parse(args); !errors.As(err, &usage) {
 			t.Errorf("%v: got %v, want an error of usage", args, err)
 		}

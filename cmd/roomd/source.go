@@ -2,28 +2,34 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"subrosa/cmd/roomd/internal/feed"
+	"subrosa/cmd/roomd/internal/remote"
 	"subrosa/drivers/audio"
 	soundpipe "subrosa/drivers/audio/pipe"
 	"subrosa/drivers/sdr"
 	radiopipe "subrosa/drivers/sdr/pipe"
+	"subrosa/drivers/sdr/rtltcp"
 	"subrosa/dsp/detect/ultrasonic"
 	"subrosa/firmware/clock"
 	"subrosa/firmware/room"
+	"subrosa/firmware/seal"
 	"subrosa/firmware/sensor"
 )
 
 // sensorProcess chooses where the samples come from, and says in p what they cover.
 func sensorProcess(ctx context.Context, c Config, clk clock.Clock, began time.Time, log *slog.Logger, p *room.Parts) (sensor.Start, error) {
-	var args []string
+	box, args, err := sealed(c, p.Unsealed)
+	if err != nil {
+		return nil, err
+	}
 	var sound *feed.Player[float32]
-	var radio *feed.Player[complex64]
-	var err error
 	switch c.Sound.Source {
 	case "microphone":
 		args = append(args, "--sound", "microphone", "--device", c.Sound.Device, "--rate", fmt.Sprint(c.Sound.Rate))
@@ -38,24 +44,48 @@ func sensorProcess(ctx context.Context, c Config, clk clock.Clock, began time.Ti
 	default:
 		p.Sound.Cannot = []string{"no-microphone"}
 	}
-	if c.Radio.Source == "feed" {
-		if radio, err = feed.Radio(c.Radio.Feed, clk, began); err != nil {
-			return nil, err
-		}
-		args = append(args, "--radio", "pipe")
-		p.Radio = radioStream(c.Radio.Feed)
-		log.Warn("radio comes from recordings, not from this room")
-	} else {
-		p.Radio.Cannot = []string{"no-receiver"}
+	air, flags, err := radioSource(c.Radio, clk, began, log, p)
+	if err != nil {
+		return nil, err
 	}
-	return sensor.Command(c.Sensed, args, sound != nil, radio != nil, func(s, r *os.File) {
+	args = append(args, flags...)
+	return sensor.Command(box, c.Sensed, args, sound != nil, air.player != nil, func(s, r *os.File) {
 		if s != nil {
 			go playSound(ctx, sound, s, c.Sound.Feed.Rate, log)
 		}
 		if r != nil {
-			go playRadio(ctx, radio, r, c.Radio.Feed, log)
+			go playRadio(ctx, air, r, log)
 		}
 	}), nil
+}
+
+// sealed returns the box for the sensor and its first arguments. It is tried: what this machine cannot enforce must be
+// said now, since the sensor has no way to say it.
+func sealed(c Config, unsealed bool) (*seal.Box, []string, error) {
+	if unsealed {
+		return nil, []string{"--unsealed"}, nil
+	}
+	box := &seal.Box{
+		Read: []string{"/lib", "/lib64", "/usr/lib", "/usr/local/lib", "/etc/ld.so.cache", "/etc/alsa", "/etc/asound.conf", "/usr/share/alsa",
+			"/proc/asound", "/dev/snd"},
+		Devices: captureNodes("/dev/snd"),
+		Out:     []int{sensor.RecordsFD}, Given: sensor.Given,
+	}
+	if err := box.Try(); err != nil {
+		return nil, nil, fmt.Errorf("the sensor cannot be sealed on this machine: %w; --unsealed starts it all the same, and is written on the wall and in every entry of the record", err)
+	}
+	return box, nil, nil
+}
+
+// captureNodes returns those devices of sound that take it in: what could play is out of the sensor's reach.
+func captureNodes(dir string) (nodes []string) {
+	for _, pattern := range []string{"pcmC*D*c", "controlC*"} {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err == nil {
+			nodes = append(nodes, found...)
+		}
+	}
+	return nodes
 }
 
 // playSound plays to one run of the sensor; that it ends is no news, the watcher sees it.
@@ -68,11 +98,54 @@ func playSound(ctx context.Context, p *feed.Player[float32], f *os.File, rate in
 	log.Debug("sound", "err", err)
 }
 
-func playRadio(ctx context.Context, p *feed.Player[complex64], f *os.File, pr feed.Programme, log *slog.Logger) {
+// air plays radio samples to the sensor; without a player it has a receiver of its own, or none.
+type air struct {
+	player interface {
+		Play(context.Context, interface {
+			Write(at int64, x []complex64) error
+		}) error
+	}
+	format sdr.Format
+}
+
+// radioSource chooses where radio samples come from, and says in p what they cover.
+func radioSource(r Radio, clk clock.Clock, began time.Time, log *slog.Logger, p *room.Parts) (a air, flags []string, err error) {
+	switch r.Source {
+	case "none":
+		p.Radio.Cannot = []string{"no-receiver"}
+		return a, nil, nil
+	case "feed":
+		if a.player, err = feed.Radio(r.Feed, clk, began); err != nil {
+			return air{}, nil, err
+		}
+		a.format = sdr.Format{Rate: r.Feed.Rate, Centre: r.Feed.Centre}
+		log.Warn("radio comes from recordings, not from this room")
+	case "rtl_tcp":
+		if !p.Unsealed {
+			return a, nil, errors.New("config: radio.source rtl_tcp is for development: samples pass through the network and this process; start with --unsealed if that is acceptable")
+		}
+		a.format = sdr.Format{Rate: r.Rate, Centre: r.Centre}
+		a.player = remote.Receiver{Rate: r.Rate, Clock: clk, Log: log, Open: func(ctx context.Context) (sdr.Source, error) {
+			src, err := rtltcp.Open(ctx, r.server())
+			if err != nil {
+				return nil, err
+			}
+			return src, nil
+		}}
+		log.Warn("radio comes over the network, in the clear", "address", r.Address)
+	default:
+		p.Radio = radioStream(r.Rate, r.Centre)
+		return a, r.flags(), nil
+	}
+	p.Radio = radioStream(a.format.Rate, a.format.Centre)
+	return a, []string{"--radio", "pipe"}, nil
+}
+
+func playRadio(ctx context.Context, a air, f *os.File, log *slog.Logger) {
 	defer f.Close()
-	w, err := radiopipe.NewWriter(f, sdr.Format{Rate: pr.Rate, Centre: pr.Centre})
+	w, err := radiopipe.NewWriter(f, a.format)
 	if err == nil {
-		err = p.Play(ctx, w)
+		err = a.player.Play(ctx, w)
 	}
 	log.Debug("radio", "err", err)
 }
@@ -80,9 +153,4 @@ func playRadio(ctx context.Context, p *feed.Player[complex64], f *os.File, pr fe
 func soundStream(rate int) room.Stream {
 	return room.Stream{Present: true, LoHz: ultrasonic.Default.LoHz, HiHz: min(0.49*float64(rate), ultrasonic.Default.HiHz),
 		Cannot: []string{"audible", "above-range", "silent-recorders"}}
-}
-
-func radioStream(p feed.Programme) room.Stream {
-	half := float64(p.Rate) / 2
-	return room.Stream{Present: true, LoHz: p.Centre - half, HiHz: p.Centre + half, Cannot: []string{"outside-span", "mobile-wlan-ble"}}
 }

@@ -4,7 +4,8 @@
 //	fd 3  records out, one for each poll        fd 5  sound in   (--sound pipe)
 //	fd 4  control in, lines                     fd 6  radio in   (--radio pipe)
 //
-// It is started and watched by roomd, never by hand. It ends when the control pipe ends.
+// It is started and watched by roomd, never by hand. It ends when the control pipe ends. As soon as its devices are
+// open, and before the first sample, it seals itself: see package seal.
 package main
 
 import (
@@ -18,10 +19,9 @@ import (
 	"subrosa/drivers/audio"
 	soundpipe "subrosa/drivers/audio/pipe"
 	"subrosa/drivers/audio/portaudio"
-	"subrosa/drivers/sdr"
-	radiopipe "subrosa/drivers/sdr/pipe"
 	"subrosa/dsp/detect/emitter"
 	"subrosa/firmware/detectors"
+	"subrosa/firmware/seal"
 	"subrosa/firmware/sense"
 )
 
@@ -44,7 +44,9 @@ func run(ctx context.Context, args []string) error {
 	soundName := fs.String("sound", "none", "where sound comes from: none, pipe (fd 5), microphone")
 	device := fs.String("device", "", "name of the microphone; empty: the default one")
 	rate := fs.Int("rate", 48000, "microphone's samples per second")
-	radioName := fs.String("radio", "none", "where radio samples come from: none, pipe (fd 6)")
+	var air radioOptions
+	air.flags(fs)
+	unsealed := fs.Bool("unsealed", false, "do not seal: a kernel that cannot, or a sound server")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -63,7 +65,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	radio, err := openRadio(*radioName)
+	radio, err := openRadio(air)
 	if err != nil {
 		return err
 	}
@@ -79,6 +81,12 @@ func run(ctx context.Context, args []string) error {
 		s.Pipelines = append(s.Pipelines, e.radio)
 	}
 	s.Configure, s.Baseline = e.configure, e.learned
+	if !*unsealed {
+		if err := seal.Inside(seal.Rights{Out: []int{recordsFD}, Calls: deviceCalls}); err != nil {
+			return err
+		}
+		defer e.hold()()
+	}
 	return s.Run(ctx)
 }
 
@@ -88,6 +96,18 @@ type ears struct {
 	radio    *sense.Pipeline[complex64]
 	names    []string // of radio detectors
 	baseline []emitter.Known
+}
+
+// hold has everything that keeps samples locked in memory; wipe it when all has ended.
+func (e *ears) hold() (wipe func()) {
+	held := new(seal.Held)
+	if e.sound != nil {
+		e.sound.Memory = held
+	}
+	if e.radio != nil {
+		e.radio.Memory = held
+	}
+	return held.Wipe
 }
 
 func (e *ears) configure(c sense.Config) error {
@@ -149,20 +169,6 @@ func openSound(name, device string, rate int) (audio.Source, error) {
 		return src, nil
 	}
 	return nil, fmt.Errorf("--sound %q, want none, pipe or microphone", name)
-}
-
-func openRadio(name string) (sdr.Source, error) {
-	switch name {
-	case "none":
-		return nil, nil
-	case "pipe":
-		f, err := descriptor(radioFD, "radio")
-		if err != nil {
-			return nil, err
-		}
-		return radiopipe.New(f)
-	}
-	return nil, fmt.Errorf("--radio %q, want none or pipe", name)
 }
 
 // absent is a microphone that could not be opened.

@@ -17,13 +17,7 @@ func TestSources(t *testing.T) {
 	if s, err := openSound("none", "", 48000); s != nil || err != nil {
 		t.Errorf("no sound: got %v, %v", s, err)
 	}
-	if s, err := openRadio("none"); s != nil || err != nil {
-		t.Errorf("no radio: got %v, %v", s, err)
-	}
 	if _, err := openSound("ether", "", 48000); err == nil || !strings.Contains(err.Error(), "ether") {
-		t.Errorf("got %v, want an error that names the source", err)
-	}
-	if _, err := openRadio("ether"); err == nil || !strings.Contains(err.Error(), "ether") {
 		t.Errorf("got %v, want an error that names the source", err)
 	}
 }

@@ -88,7 +88,7 @@ var table = [kinds]struct {
 	AVHot:             {"av-hot", AV, []string{"stream", "recorder", "hall-mic", "hearing-loop", "overflow-speaker"}},
 	SensorTamper:      {"sensor-tamper", Health, []string{"unknown", "grammar", "excess", "restart", "enclosure"}},
 	SensorDead: {"sensor-dead", Health, []string{"unknown", "sensor-process", "microphone", "receiver", "journal", "outbox",
-		"state", "broker", "clock", "storage"}},
+		"state", "broker", "clock", "storage", "panel"}},
 	CoverageLoss: {"coverage-loss", Health, []string{"unknown", "sound", "radio"}},
 }
 

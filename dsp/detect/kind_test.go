@@ -30,7 +30,7 @@ own-network-stream
 spoofing-suspected
 av-hot stream recorder hall-mic hearing-loop overflow-speaker
 sensor-tamper unknown grammar excess restart enclosure
-sensor-dead unknown sensor-process microphone receiver journal outbox state broker clock storage
+sensor-dead unknown sensor-process microphone receiver journal outbox state broker clock storage panel
 coverage-loss unknown sound radio`
 
 const publishedBands = "unknown ism433 ism868 ism915 ism315 ism27 pmr fm dab airband vhf-high uhf-low tetra gsm900-ul gsm900-dl " +

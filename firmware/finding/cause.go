@@ -124,7 +124,7 @@ var rules = []rule{
 	{detect.SensorTamper, []string{"excess"}, 0, 0, BusyRoom},
 	{detect.SensorTamper, []string{"enclosure"}, 0, 0, Cleaning},
 	{detect.SensorTamper, nil, 0, 0, SoftwareFault},
-	{detect.SensorDead, []string{"microphone", "receiver"}, 0, 0, LooseCable},
+	{detect.SensorDead, []string{"microphone", "receiver", "panel"}, 0, 0, LooseCable},
 	{detect.SensorDead, []string{"broker"}, 0, 0, NetworkOutage},
 	{detect.SensorDead, []string{"clock"}, 0, 0, TimeServer},
 	{detect.SensorDead, []string{"journal", "outbox", "state", "storage"}, 0, 0, StorageFull},

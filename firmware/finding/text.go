@@ -78,6 +78,7 @@ var nameTexts = map[string]words{
 	"sensor-process": {"Messprogramm", "sensor process"}, "microphone": {"Mikrofon", "microphone"}, "receiver": {"Funkempfänger", "radio receiver"},
 	"journal": {"Nachweisbuch", "journal"}, "outbox": {"Postausgang", "outbox"}, "state": {"Zustandsdatei", "state file"},
 	"broker": {"Verbindung zur Zentrale", "connection to the console"}, "clock": {"Uhr", "clock"}, "storage": {"Speicher", "storage"},
+	"panel": {"Lampe, Taster, Kontakte oder Relais", "lamp, button, contacts or relays"},
 	"sound": {"Schall", "sound"}, "radio": {"Funk", "radio"},
 }
 

@@ -57,6 +57,12 @@ type Band struct {
 	DB   float64 `json:"db"`
 }
 
+// Contact is the data of room/{room}/contact/{name}.
+type Contact struct {
+	Version uint64 `json:"version,omitempty"`
+	State   string `json:"state"` // open, closed, fault
+}
+
 // Baseline is the data of unit/{unit}/baseline/reported.
 type Baseline struct {
 	Version  uint64     `json:"version,omitempty"`

@@ -17,6 +17,12 @@ var points = map[string]Text{
 	"journal-writes": {"Nachweis wird geschrieben", "Record is being written"},
 	"sound-covered":  {"Schall geprüft", "Sound examined"},
 	"radio-covered":  {"Funk geprüft", "Radio examined"},
+	"windows-closed": {"Fenster geschlossen", "Windows closed"},
+	"doors-closed":   {"Türen geschlossen", "Doors closed"},
+
+	// details of them
+	"unsupervised": {"Kontakt ohne Leitungsüberwachung", "contact without supervision of its line"},
+	"line-fault":   {"Leitung zum Kontakt gestört", "fault in the line to a contact"},
 }
 
 // cannot are the things that a sense does not see.

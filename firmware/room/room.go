@@ -20,6 +20,7 @@ import (
 	"subrosa/firmware/clock"
 	"subrosa/firmware/finding"
 	"subrosa/firmware/journal"
+	"subrosa/firmware/panel"
 	"subrosa/firmware/record"
 	"subrosa/firmware/report"
 	"subrosa/firmware/sense"
@@ -54,6 +55,8 @@ type Parts struct {
 	Radio   Stream
 	// Unsealed says that the kernel does not seal the sensor.
 	Unsealed bool
+	// Panel is shown every View the pages are; it must not wait. Nil: there is no panel.
+	Panel func(wall.View)
 }
 
 // Stream is one kind of samples as the room knows it.
@@ -108,8 +111,11 @@ type Room struct {
 	proposal *wall.Proposal
 	baseline baseline
 	learning report.Baseline
-	learnEnd time.Time // when listening for a baseline ends; zero: it does not listen
-	discard  bool      // what arrives of the last learning is not taken over
+	learnEnd time.Time         // when listening for a baseline ends; zero: it does not listen
+	facts    panel.Facts       // what the panel reads
+	contacts map[string]string // name → state as published
+	ajar     bool              // something was open when it was read last
+	discard  bool              // what arrives of the last learning is not taken over
 	aliveAt  time.Time
 }
 

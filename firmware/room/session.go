@@ -79,5 +79,5 @@ func (r *Room) points() {
 	if r.p.Radio.Present {
 		ps = append(ps, covered("radio-covered", record.Radio))
 	}
-	r.must(session.Points(ps))
+	r.must(session.Points(append(ps, r.facts.Points()...)))
 }

@@ -82,6 +82,9 @@ func (r *Room) tell() {
 	add(wall.Text{DE: "Funk", EN: "Radio"}, r.p.Radio, r.status.Coverage[record.Radio])
 	add(wall.Text{DE: "WLAN und Bluetooth", EN: "Wi-Fi and Bluetooth"}, Stream{Cannot: []string{"not-in-version"}}, record.None)
 	r.p.Wall.Update(v)
+	if r.p.Panel != nil {
+		r.p.Panel(v)
+	}
 }
 
 // ceiling is what the sensor may have said in the last hour at most, bits.

@@ -33,9 +33,30 @@ type Pipeline[S detect.Sample] struct {
 	Centre   float64 // Hz a receiver is tuned to, 0 for sound
 	Desk     *Desk
 
+	Memory Memory // nil: samples may be swapped out
+
 	mu        sync.Mutex
 	detectors []detect.Detector[S]
 	replaced  bool
+}
+
+// Memory keeps what holds samples out of swap, and wipes it.
+type Memory interface {
+	Hold(v any) error // all samples that can be reached from v
+	Release(v any)
+}
+
+// hold has what holds samples kept out of swap.
+func (p *Pipeline[S]) hold(vs ...any) error {
+	if p.Memory == nil {
+		return nil
+	}
+	for _, v := range vs {
+		if err := p.Memory.Hold(v); err != nil {
+			return fmt.Errorf("sense: %w", err)
+		}
+	}
+	return nil
 }
 
 // Use replaces the detectors; findings that are open end.
@@ -65,11 +86,23 @@ func (p *Pipeline[S]) Run(ctx context.Context) error {
 	channels := max(1, p.Channels)
 	buf := make([]S, max(256, p.Rate/blocksPerSecond)*channels)
 	found := make([]detect.Detection, 0, 64)
+	if err := p.hold(buf, p.Source); err != nil {
+		p.Desk.Fail(failed[kind])
+		return err
+	}
 	var using []detect.Detector[S]
 	for {
 		at, n, err := p.Source.Read(buf)
 		if ds, replaced := p.fresh(); replaced {
-			found, using = end(using, found), ds
+			found = end(using, found)
+			if p.Memory != nil {
+				p.Memory.Release(using)
+			}
+			using = ds
+			if err := p.hold(ds); err != nil {
+				p.Desk.Fail(failed[kind])
+				return err
+			}
 		}
 		if n > 0 {
 			x := mono(buf, n, channels)
@@ -90,11 +123,14 @@ func (p *Pipeline[S]) Run(ctx context.Context) error {
 		case errors.Is(err, io.EOF) || ctx.Err() != nil:
 			return nil
 		default:
-			p.Desk.Fail([...]record.Cause{record.SoundFailed, record.RadioFailed}[kind])
+			p.Desk.Fail(failed[kind])
 			return fmt.Errorf("sense: %w", err)
 		}
 	}
 }
+
+// failed are the causes by kind of samples.
+var failed = [...]record.Cause{record.SoundFailed, record.RadioFailed}
 
 // end ends the detectors' stream.
 func end[S detect.Sample](ds []detect.Detector[S], found []detect.Detection) []detect.Detection {

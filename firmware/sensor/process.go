@@ -6,12 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	"subrosa/firmware/seal"
 )
 
 // Command starts the program with the descriptors that package sense expects: 3 and 4 for records and control, and 5
 // and 6 for the given pipes, either of which may be nil. feed is called with the writing ends once the process runs;
-// it owns them.
-func Command(path string, args []string, sound, radio bool, feed func(sound, radio *os.File)) Start {
+// it owns them. The program runs in the box; nil: unsealed.
+func Command(box *seal.Box, path string, args []string, sound, radio bool, feed func(sound, radio *os.File)) Start {
 	return func(ctx context.Context) (*Process, error) {
 		var theirs, ours []*os.File
 		undo := func() {
@@ -43,11 +45,12 @@ func Command(path string, args []string, sound, radio bool, feed func(sound, rad
 				return nil, fmt.Errorf("sensor: pipe: %w", err)
 			}
 		}
-		cmd := exec.Command(path, args...)
-		cmd.ExtraFiles = theirs
-		cmd.Env = []string{} // nothing of ours is its business
-		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-		if err := cmd.Start(); err != nil {
+		cmd, err := command(box, path, args)
+		if err == nil {
+			cmd.ExtraFiles = theirs
+			err = cmd.Start()
+		}
+		if err != nil {
 			undo()
 			return nil, fmt.Errorf("sensor: %w", err)
 		}
@@ -57,4 +60,23 @@ func Command(path string, args []string, sound, radio bool, feed func(sound, rad
 		feed(ours[2], ours[3])
 		return &Process{Records: ours[0], Control: ours[1], Kill: func() { cmd.Process.Kill() }, Wait: cmd.Wait}, nil
 	}
+}
+
+// Given are the descriptors that the sensor is given, counted from 0; RecordsFD is the one it may write to.
+const (
+	Given     = 7
+	RecordsFD = 3
+)
+
+func command(box *seal.Box, path string, args []string) (*exec.Cmd, error) {
+	if box != nil {
+		if _, err := os.Stat(path); err != nil { // inside, it could not be told
+			return nil, err
+		}
+		return box.Command(path, args...)
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Env = []string{} // nothing of ours is its business
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd, nil
 }

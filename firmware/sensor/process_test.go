@@ -46,7 +46,7 @@ func TestCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	start := Command(exe, []string{"be-the-sensor", "--sound", "pipe"}, true, false, func(sound, radio *os.File) {
+	start := Command(nil, exe, []string{"be-the-sensor", "--sound", "pipe"}, true, false, func(sound, radio *os.File) {
 		if radio != nil {
 			t.Error("a pipe for radio that nobody wanted")
 		}
@@ -82,7 +82,7 @@ func TestCommandThatIsNotThere(t *testing.T) {
 		return len(es)
 	}
 	before := open()
-	start := Command("/no/such/sensed", nil, true, true, func(_, _ *os.File) { t.Error("fed") })
+	start := Command(nil, "/no/such/sensed", nil, true, true, func(_, _ *os.File) { t.Error("fed") })
 	if _, err := start(t.Context()); err == nil || !strings.Contains(err.Error(), "/no/such/sensed") {
 		t.Errorf("got %v, want an error that names the program", err)
 	}

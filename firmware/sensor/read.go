@@ -1,7 +1,6 @@
 package sensor
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -27,12 +26,8 @@ func (w *Watcher) decode(b [record.Size]byte) (record.Record, error) {
 	return r, nil
 }
 
-// status polls for the coarse state of the room.
-func (w *Watcher) status(ctx context.Context, l *line, now time.Time) error {
-	b, err := l.ask(ctx, sense.Control{Verb: 'S'})
-	if err != nil {
-		return err
-	}
+// status takes the coarse state of the room.
+func (w *Watcher) status(b [record.Size]byte, now time.Time) error {
 	w.Meter.Status(now)
 	w.Events.Spoken(w.Meter)
 	r, err := w.decode(b)
@@ -46,15 +41,12 @@ func (w *Watcher) status(ctx context.Context, l *line, now time.Time) error {
 	return nil
 }
 
-// urgent polls for news. Whatever is not empty fills a slot, also if it cannot be read.
-func (w *Watcher) urgent(ctx context.Context, l *line, now time.Time) error {
-	closed := w.isClosed()
-	left := w.Meter.Left(now, closed)
-	b, err := l.ask(ctx, sense.Control{Verb: 'U', Left: left, Closed: closed})
-	if err != nil || b == [record.Size]byte{} {
-		return err
+// urgent takes news, the answer to p. Whatever is not empty fills a slot, also if it cannot be read.
+func (w *Watcher) urgent(b [record.Size]byte, p poll, now time.Time) error {
+	if b == [record.Size]byte{} {
+		return nil
 	}
-	within := w.Meter.Fill(now, closed)
+	within := w.Meter.Fill(now, p.Closed || w.isClosed()) && p.Left > 0
 	w.Events.Spoken(w.Meter)
 	r, err := w.decode(b)
 	if err != nil {
@@ -68,7 +60,7 @@ func (w *Watcher) urgent(ctx context.Context, l *line, now time.Time) error {
 		if !sensed(r.Finding.Kind) {
 			return fmt.Errorf("%w: a finding of kind %v", ErrGrammar, r.Finding.Kind)
 		}
-		w.finding(&r, now)
+		w.finding(&r, p.at)
 	case record.Known:
 		return w.known(r.Known)
 	case record.Merged:

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"subrosa/firmware/record"
@@ -41,9 +41,10 @@ func (w *Watcher) once(ctx context.Context) End {
 	return End{Err: err}
 }
 
-// serve polls until something ends it.
+// serve polls until something ends it. It speaks and hears at the ticks of its own clock only: when within a tick an
+// answer came, or the end, is the sensor's choice and must not show.
 func (w *Watcher) serve(ctx context.Context, p *Process) error {
-	l := &line{control: p.Control, answers: make(chan answer, 2)}
+	l := &line{control: p.Control, answers: make(chan answer, 4)}
 	go l.read(p.Records)
 	if err := l.send(w.begin()...); err != nil {
 		return err
@@ -51,34 +52,81 @@ func (w *Watcher) serve(ctx context.Context, p *Process) error {
 	nextStatus := w.Clock.Now()
 	nextUrgent := nextStatus
 	for {
-		next := nextUrgent
-		if nextStatus.Before(next) {
-			next = nextStatus
-		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case a := <-l.answers: // the end, or what nobody asked for
-			return a.err
-		case <-w.Clock.After(max(0, next.Sub(w.Clock.Now()))):
+		case <-w.Clock.After(max(0, nextUrgent.Sub(w.Clock.Now()))):
 		}
 		now := w.Clock.Now()
+		nextUrgent = later(nextUrgent, slot.UrgentEvery, now)
+		waiting, err := w.hear(l, now)
+		if err != nil {
+			return err
+		}
+		if waiting {
+			continue
+		}
 		if err := l.send(w.take()...); err != nil {
 			return err
 		}
 		if !now.Before(nextStatus) {
-			if err := w.status(ctx, l, now); err != nil {
-				return err
-			}
 			nextStatus = later(nextStatus, slot.StatusEvery, now)
-		}
-		if !now.Before(nextUrgent) {
-			if err := w.urgent(ctx, l, now); err != nil {
+			if err := l.ask(sense.Control{Verb: 'S'}, now); err != nil {
 				return err
 			}
-			nextUrgent = later(nextUrgent, slot.UrgentEvery, now)
+		}
+		closed := w.isClosed()
+		if err := l.ask(sense.Control{Verb: 'U', Left: w.Meter.Left(now, closed), Closed: closed}, now); err != nil {
+			return err
 		}
 	}
+}
+
+// hear takes the answers to what was asked at an earlier tick. It reports whether some are still missing: the sensor
+// chose to be late, or was busy, and that it could is a slot that it filled.
+func (w *Watcher) hear(l *line, now time.Time) (waiting bool, err error) {
+	for {
+		select {
+		case a := <-l.answers:
+			if a.err != nil { // the end, or what nobody asked for
+				return false, a.err
+			}
+			if err := w.answer(l.answered(), a.b, now); err != nil {
+				return false, err
+			}
+		default:
+			n, since := l.owed()
+			if n == 0 {
+				return false, nil
+			}
+			return true, w.late(since, now)
+		}
+	}
+}
+
+// late charges a tick without an answer. In a scenario's time a tick may be shorter than any answer: nothing is charged.
+func (w *Watcher) late(since, now time.Time) error {
+	if time.Since(since) > answerWithin {
+		return fmt.Errorf("sensor: no answer within %v", answerWithin)
+	}
+	if w.Clock.Quality() == "scenario" {
+		return nil
+	}
+	closed := w.isClosed()
+	if w.Meter.Left(now, closed) == 0 {
+		return errors.New("sensor: late, with no slot left to be late in")
+	}
+	w.Meter.Fill(now, closed)
+	w.Events.Spoken(w.Meter)
+	return nil
+}
+
+// answer takes the answer to a poll.
+func (w *Watcher) answer(p poll, b [record.Size]byte, now time.Time) error {
+	if p.Verb == 'S' {
+		return w.status(b, now)
+	}
+	return w.urgent(b, p, now)
 }
 
 // later returns the first tick after now, keeping the rhythm: missed polls are not made up for.
@@ -94,7 +142,17 @@ func later(t time.Time, every time.Duration, now time.Time) time.Time {
 type line struct {
 	control io.Writer
 	answers chan answer // records that were asked for, then the error that ended the line
-	asked   atomic.Bool
+
+	mu    sync.Mutex
+	polls []poll // asked and not answered, oldest first
+	taken int    // of polls, those whose answer is in answers
+}
+
+// poll is something asked of the sensor.
+type poll struct {
+	sense.Control
+	at   time.Time // by the watcher's clock: ages in the answer count from here
+	real time.Time
 }
 
 type answer struct {
@@ -102,12 +160,42 @@ type answer struct {
 	err error
 }
 
+// take reports whether an answer was still owed.
+func (l *line) take() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.taken == len(l.polls) {
+		return false
+	}
+	l.taken++
+	return true
+}
+
+// answered returns the poll that the next answer belongs to.
+func (l *line) answered() poll {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.polls[0]
+	l.polls, l.taken = l.polls[1:], l.taken-1
+	return c
+}
+
+// owed returns how many answers have not been taken yet, and the real time at which the oldest of them was asked for.
+func (l *line) owed() (n int, since time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.polls) > 0 {
+		since = l.polls[0].real
+	}
+	return len(l.polls), since
+}
+
 // read takes records until one comes that nobody asked for, or the process ends.
 func (l *line) read(r io.Reader) {
 	for {
 		var a answer
 		n, err := r.Read(a.b[:])
-		if n > 0 && !l.asked.CompareAndSwap(true, false) {
+		if n > 0 && !l.take() {
 			l.answers <- answer{err: fmt.Errorf("%w: a record that nobody asked for", ErrGrammar)}
 			return
 		}
@@ -144,18 +232,10 @@ func (l *line) send(cs ...sense.Control) error {
 	return nil
 }
 
-// ask sends a poll and returns the bytes of the one record that answers it.
-func (l *line) ask(ctx context.Context, c sense.Control) ([record.Size]byte, error) {
-	l.asked.Store(true)
-	if err := l.send(c); err != nil {
-		return [record.Size]byte{}, err
-	}
-	select {
-	case a := <-l.answers:
-		return a.b, a.err
-	case <-ctx.Done():
-		return [record.Size]byte{}, ctx.Err()
-	case <-time.After(answerWithin):
-		return [record.Size]byte{}, fmt.Errorf("sensor: no answer within %v", answerWithin)
-	}
+// ask sends a poll, at now by the watcher's clock.
+func (l *line) ask(c sense.Control, now time.Time) error {
+	l.mu.Lock()
+	l.polls = append(l.polls, poll{c, now, time.Now()})
+	l.mu.Unlock()
+	return l.send(c)
 }

@@ -7,6 +7,9 @@
 //
 // A record that is out of grammar, or one more than was asked for, is tampering: the process is killed and an alarm
 // raised. It is started again at most once a minute. Of its end one bit is kept: in order or not.
+//
+// What the sensor could say by its timing is bounded, too: an answer counts at the first tick after it came, each tick
+// that it is late costs a slot, and so does an end, which is noticed at a tick.
 package sensor
 
 import (
@@ -141,7 +144,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	for {
 		begun := w.Clock.Now()
 		end := w.once(ctx)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || !w.charge(ctx, begun) {
 			return nil
 		}
 		w.Log.Warn("sensor ended", "ok", end.OK, "err", end.Err)
@@ -155,6 +158,21 @@ func (w *Watcher) Run(ctx context.Context) error {
 		case <-w.Clock.After(max(0, restartEvery-w.Clock.Now().Sub(begun))):
 		}
 	}
+}
+
+// charge counts the end of a run as a filled slot, and waits for the tick after it: that and when it ended may be the
+// sensor's choice. False if ctx ended.
+func (w *Watcher) charge(ctx context.Context, begun time.Time) bool {
+	now := w.Clock.Now()
+	tick := later(begun, slot.UrgentEvery, now)
+	select {
+	case <-ctx.Done():
+		return false
+	case <-w.Clock.After(tick.Sub(now)):
+	}
+	w.Meter.Fill(w.Clock.Now(), w.isClosed())
+	w.Events.Spoken(w.Meter)
+	return true
 }
 
 // begin forgets the run before. It returns what the new one is told first.

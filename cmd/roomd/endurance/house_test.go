@@ -21,6 +21,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"subrosa/firmware/clock"
+	"subrosa/firmware/seal"
 	"subrosa/firmware/slot"
 	"subrosa/firmware/state"
 	"subrosa/firmware/wall"
@@ -164,9 +165,13 @@ func (h *house) startConsole(extra ...string) {
 }
 
 func (h *house) unitArgs() []string {
-	return []string{"--config", h.path("unit", "unit.json"), "--state", h.path("unit", "state"), "--unsealed",
+	args := []string{"--config", h.path("unit", "unit.json"), "--state", h.path("unit", "state"),
 		"--epoch", h.clock.Epoch.Format(time.RFC3339Nano), "--start", h.clock.Start.Format(time.RFC3339Nano),
 		"--speed", fmt.Sprint(h.clock.Speed)}
+	if seal.Probe() != nil {
+		args = append(args, "--unsealed")
+	}
+	return args
 }
 
 func (h *house) startUnit() {

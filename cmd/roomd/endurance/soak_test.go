@@ -31,6 +31,7 @@ import (
 	"subrosa/firmware/clock"
 	"subrosa/firmware/finding"
 	"subrosa/firmware/record"
+	"subrosa/firmware/seal"
 	"subrosa/firmware/sense"
 	"subrosa/firmware/sensor"
 	"subrosa/firmware/slot"
@@ -68,7 +69,13 @@ func TestSoak(t *testing.T) {
 	s := soak{t: t, log: slog.New(slog.NewTextHandler(t.Output(), nil)), begun: time.Now()}
 	s.soundFile, s.radioFile = laySound(t, dir), layRadio(t, dir)
 	ctx, stop := context.WithCancel(t.Context())
-	start := sensor.Command(program(t, "sensed"), []string{"--sound", "pipe", "--radio", "pipe"}, true, true, func(sound, radio *os.File) {
+	args := []string{"--sound", "pipe", "--radio", "pipe"}
+	box := &seal.Box{Read: []string{"/lib", "/lib64", "/usr/lib", "/etc/ld.so.cache"}, Out: []int{sensor.RecordsFD}, Given: sensor.Given}
+	if err := box.Try(); err != nil {
+		t.Logf("measured: the soak is unsealed: %v", err)
+		box, args = nil, append(args, "--unsealed")
+	}
+	start := sensor.Command(box, program(t, "sensed"), args, true, true, func(sound, radio *os.File) {
 		s.feeds.Go(func() { s.play(ctx, sound, s.sound) })
 		s.feeds.Go(func() { s.play(ctx, radio, s.radio) })
 	})

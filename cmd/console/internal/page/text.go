@@ -251,7 +251,7 @@ var details = map[string]Text{
 var checkNames = map[string]Text{
 	"sensor-process": {"Sensorprozess", "Sensor process"}, "microphone": {"Mikrofon", "Microphone"}, "receiver": {"Funkempfänger", "Receiver"},
 	"journal": {"Journal", "Journal"}, "outbox": {"Postausgang", "Outbox"}, "state": {"Zustandsdatei", "State file"}, "broker": {"Nachrichtendienst", "Broker"},
-	"clock": {"Uhr", "Clock"}, "storage": {"Speicher", "Storage"},
+	"clock": {"Uhr", "Clock"}, "storage": {"Speicher", "Storage"}, "panel": {"Lampe, Taster, Kontakte, Relais", "Lamp, button, contacts, relays"},
 }
 
 // pointNames name what the handover proves; others appear under their slug.

@@ -20,6 +20,7 @@ import (
 
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/clock"
+	"subrosa/firmware/seal"
 	"subrosa/firmware/session"
 	"subrosa/firmware/slot"
 	"subrosa/firmware/state"
@@ -140,10 +141,15 @@ func (d *demo) unitFiles(metrics string) error {
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
+	wired, err := d.panel()
+	if err != nil {
+		return err
+	}
 	conf := map[string]any{
 		"unit": unitID, "room": roomID, "name": "Ratssaal", "broker": "tls://localhost:" + port,
 		"ca": filepath.Join(abs, "ca.pem"), "cert": filepath.Join(abs, "cert.pem"), "key": filepath.Join(abs, "key.pem"),
 		"listen": d.wall, "plain": true, "metrics": metrics, "sensed": filepath.Join(d.bin, "sensed"),
+		"panel": wired,
 		"sound": map[string]any{"source": "feed", "feed": map[string]any{"rate": 48000, "items": []map[string]any{
 			{"file": rec("meeting_16000.flac"), "at_s": before, "loop": true, "gain_db": 6},
 			{"file": rec("beacon_48000.flac"), "at_s": beaconAt, "every_s": period, "gain_db": -20},
@@ -201,8 +207,13 @@ func (d *demo) start(ctx context.Context) error {
 		return err
 	}
 	stamp := now.Format(time.RFC3339Nano)
-	d.unit, err = start(d.bin, logs, "roomd", func(string) {}, "--config", filepath.Join(d.dir, "unit", "unit.json"),
-		"--state", filepath.Join(d.dir, "unit", "state"), "--unsealed", "--epoch", stamp, "--start", stamp, "--speed", fmt.Sprint(d.Speed))
+	args := []string{"--config", filepath.Join(d.dir, "unit", "unit.json"), "--state", filepath.Join(d.dir, "unit", "state"),
+		"--epoch", stamp, "--start", stamp, "--speed", fmt.Sprint(d.Speed)}
+	if err := seal.Probe(); err != nil {
+		d.say("Der Sensor läuft unversiegelt, und die Wand sagt es: %v", "The sensor runs unsealed, and the wall says so: %v", err)
+		args = append(args, "--unsealed")
+	}
+	d.unit, err = start(d.bin, logs, "roomd", func(string) {}, args...)
 	if err != nil {
 		return err
 	}
@@ -222,6 +233,7 @@ func (d *demo) greet(url string) {
 	d.say("  Konsole (einmal gültig, meldet an):  %s", "  Console (works once, signs you in):  %s", url)
 	d.say("  Wand im Ratssaal:                    http://%s/", "  Wall of the council chamber:         http://%s/", d.wall)
 	d.say("  Seite der Sitzungsleitung:           http://%s%s", "  Page of the chair:                   http://%s%s", d.wall, wall.PairPath(d.chairKey))
+	d.say("  Taster, Lampe, Kontakte (simuliert): http://%s/simulator", "  Button, lamp, contacts (simulated):  http://%s/simulator", d.wall)
 	d.say("", "")
 	d.say("  Gehört wird aus Aufnahmen: echte Sitzungssprache, eine erzeugte Ultraschall-Nachricht, synthetischer Funk.",
 		"  It hears recordings: real meeting speech, a generated ultrasonic message, synthetic radio.")
