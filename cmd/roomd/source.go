@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"subrosa/cmd/roomd/internal/feed"
@@ -59,17 +60,24 @@ func sensorProcess(ctx context.Context, c Config, clk clock.Clock, began time.Ti
 	}), nil
 }
 
+// libraries are what programs are linked against.
+var libraries = []string{"/lib", "/lib64", "/usr/lib", "/usr/local/lib", "/etc/ld.so.cache"}
+
 // sealed returns the box for the sensor and its first arguments. It is tried: what this machine cannot enforce must be
 // said now, since the sensor has no way to say it.
 func sealed(c Config, unsealed bool) (*seal.Box, []string, error) {
 	if unsealed {
 		return nil, []string{"--unsealed"}, nil
 	}
-	box := &seal.Box{
-		Read: []string{"/lib", "/lib64", "/usr/lib", "/usr/local/lib", "/etc/ld.so.cache", "/etc/alsa", "/etc/asound.conf", "/usr/share/alsa",
-			"/proc/asound", "/dev/snd"},
-		Devices: captureNodes("/dev/snd"),
-		Out:     []int{sensor.RecordsFD}, Given: sensor.Given,
+	box := &seal.Box{Read: slices.Clone(libraries), Out: []int{sensor.RecordsFD}, Given: sensor.Given}
+	if c.Sound.Source == "microphone" {
+		box.Read = append(box.Read, "/etc/alsa", "/etc/asound.conf", "/usr/share/alsa", "/proc/asound", "/dev/snd")
+		box.Devices = append(box.Devices, captureNodes("/dev/snd")...)
+	}
+	if c.Radio.Source == "rtlsdr" || c.Radio.Source == "hackrf" {
+		// Which nodes these will be is known only once they are plugged in; what else is on the bus, udev's rights decide.
+		box.Read = append(box.Read, "/sys/bus", "/sys/devices", "/sys/class", "/run/udev")
+		box.Devices = append(box.Devices, "/dev/bus/usb")
 	}
 	if err := box.Try(); err != nil {
 		return nil, nil, fmt.Errorf("the sensor cannot be sealed on this machine: %w; --unsealed starts it all the same, and is written on the wall and in every entry of the record", err)

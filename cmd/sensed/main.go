@@ -82,7 +82,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	s.Configure, s.Baseline = e.configure, e.learned
 	if !*unsealed {
-		if err := seal.Inside(seal.Rights{Out: []int{recordsFD}, Calls: deviceCalls}); err != nil {
+		if err := seal.Inside(seal.Rights{Out: []int{recordsFD}, Calls: deviceCalls(*soundName, air.source)}); err != nil {
 			return err
 		}
 		defer e.hold()()
