@@ -18,7 +18,7 @@ import (
 var stereo = audio.Format{Rate: 48_000, Channels: 2}
 
 func open(tb testing.TB) audio.Source {
-	src, err := Open(Config{Format: stereo})
+	src, err := Open(Config{Format: stereo, Shared: true})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,0 +1,152 @@
+//go:build cgo && !noportaudio
+
+package portaudio
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/gordonklaus/portaudio"
+
+	"subrosa/drivers/audio"
+)
+
+// library guards the binding's own state, which is neither locked nor per stream.
+var library sync.Mutex
+
+// direction is what a stream does with a device.
+type direction struct {
+	noun     string
+	channels func(*portaudio.DeviceInfo) int
+	standard func() (*portaudio.DeviceInfo, error)
+	none     error // what standard says if there is none
+}
+
+var (
+	capture = direction{"capture", func(d *portaudio.DeviceInfo) int { return d.MaxInputChannels },
+		portaudio.DefaultInputDevice, portaudio.NoDefaultInputDevice}
+	playback = direction{"playback", func(d *portaudio.DeviceInfo) int { return d.MaxOutputChannels },
+		portaudio.DefaultOutputDevice, portaudio.NoDefaultOutputDevice}
+)
+
+// plughw reports whether PortAudio is told, by its environment, to put a converter before every raw device.
+func plughw() bool {
+	v := os.Getenv("PA_ALSA_PLUGHW")
+	return v != "" && v != "0"
+}
+
+// raw reports whether a device is raw ALSA.
+func raw(d *portaudio.DeviceInfo) bool {
+	return d.HostApi != nil && d.HostApi.Type == portaudio.ALSA && rawName(d.Name) && !plughw()
+}
+
+// find returns the device that c means.
+func (way direction) find(c Config) (*portaudio.DeviceInfo, error) {
+	if c.Device == "" && c.Shared {
+		d, err := way.standard()
+		if errors.Is(err, way.none) {
+			return nil, fmt.Errorf("%w: no %s device", audio.ErrAbsent, way.noun)
+		}
+		return d, err
+	}
+	all, err := portaudio.Devices()
+	if err != nil {
+		return nil, err
+	}
+	var found, refused []*portaudio.DeviceInfo
+	for _, d := range all {
+		is, may := named(d.Name, c.Device)
+		switch {
+		case !may || way.channels(d) == 0:
+		case !c.Shared && !raw(d):
+			refused = append(refused, d)
+		case is:
+			return d, nil
+		default:
+			found = append(found, d)
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return nil, fmt.Errorf("%d %s devices start with %q: %s", len(found), way.noun, c.Device, list(found))
+	case len(refused) > 0 && c.Device != "":
+		return nil, fmt.Errorf("%s is not raw ALSA (hw:): it may resample unseen; ask for a shared device if that is meant", list(refused))
+	case c.Device == "":
+		return nil, fmt.Errorf("%w: no raw %s device", audio.ErrAbsent, way.noun)
+	}
+	return nil, fmt.Errorf("%w: no %s device %q", audio.ErrAbsent, way.noun, c.Device)
+}
+
+func list(ds []*portaudio.DeviceInfo) string {
+	var names []string
+	for _, d := range ds {
+		names = append(names, fmt.Sprintf("%q", d.Name))
+	}
+	return strings.Join(names, ", ")
+}
+
+// granted checks that the stream runs as asked. It never leaves a stream open with its error.
+func granted(s *portaudio.Stream, d *portaudio.DeviceInfo, rate int) (Grant, error) {
+	g := Grant{Device: d.Name, Rate: float64(rate), Raw: raw(d)}
+	info := s.Info()
+	if info == nil {
+		return g, errors.Join(errors.New("rate not told"), s.Close())
+	}
+	g.Rate = info.SampleRate
+	if math.Abs(g.Rate-float64(rate)) > 1e-3*float64(rate) { // a clock's own error is below that
+		return g, errors.Join(fmt.Errorf("%g Hz was granted", g.Rate), s.Close())
+	}
+	return g, nil
+}
+
+const noJack = "JACK_NO_START_SERVER"
+
+// initialised calls f with the library running. When f fails, the library is left again.
+func initialised[T any](f func() (T, error)) (T, error) {
+	library.Lock()
+	defer library.Unlock()
+	var none T
+	if os.Getenv(noJack) == "" { // looking for devices is no reason to start a sound server
+		os.Setenv(noJack, "1")
+	}
+	if err := portaudio.Initialize(); err != nil {
+		return none, fmt.Errorf("portaudio: %w", err)
+	}
+	v, err := f()
+	if err != nil {
+		portaudio.Terminate()
+		return none, fmt.Errorf("portaudio: %w", err)
+	}
+	return v, nil
+}
+
+// Devices lists the devices; none is not an error.
+func Devices() ([]Device, error) {
+	out, err := initialised(func() (out []Device, err error) {
+		all, err := portaudio.Devices()
+		if err != nil {
+			return nil, err
+		}
+		standard, err := portaudio.DefaultInputDevice()
+		if err != nil && !errors.Is(err, portaudio.NoDefaultInputDevice) {
+			return nil, err
+		}
+		for _, d := range all {
+			out = append(out, Device{Name: d.Name, System: d.HostApi.Name, Rate: d.DefaultSampleRate, Inputs: d.MaxInputChannels,
+				Outputs: d.MaxOutputChannels, Raw: raw(d), Default: d == standard})
+		}
+		return out, nil
+	})
+	if err == nil {
+		library.Lock()
+		defer library.Unlock()
+		portaudio.Terminate()
+	}
+	return out, err
+}
