@@ -23,9 +23,9 @@ type Sweep struct {
 const (
 	MinHz      = 20.0
 	MaxRate    = 1_000_000
-	MinSeconds = 0.1
+	MinSeconds = 0.5
 	MaxSeconds = 2.0
-	minOctaves = 0.25
+	minOctaves = 2.5  // eight bands, so that enough of them can agree on an arrival
 	topShare   = 0.49 // of the rate that a sweep may reach
 )
 
@@ -43,7 +43,7 @@ func (s Sweep) Check() error {
 	case !(s.Seconds >= MinSeconds && s.Seconds <= MaxSeconds):
 		return fmt.Errorf("chirp: a sweep of %g s, want %g to %g", s.Seconds, MinSeconds, MaxSeconds)
 	case !(s.LoHz >= MinHz && s.HiHz <= topShare*float64(s.Rate)*(1+1e-9) && s.HiHz >= s.LoHz*math.Exp2(minOctaves)):
-		return fmt.Errorf("chirp: from %g to %g Hz at %d samples/s, want a quarter of an octave or more between %g and %g",
+		return fmt.Errorf("chirp: from %g to %g Hz at %d samples/s, want two and a half octaves or more between %g and %g",
 			s.LoHz, s.HiHz, s.Rate, MinHz, topShare*float64(s.Rate))
 	}
 	return nil

@@ -12,12 +12,16 @@ type Config struct {
 	Search  float64 // s within which the sweep must begin to arrive, counted from the first sample
 	LeastDB float64 // of response, re the level played: a band below is not heard, however clearly
 	RangeDB float64 // likewise, below the strongest band that is heard
+	Lock    float64 // sum over the bands of ln(ratio), each at most lockEach, from when on there is an arrival at all
 	Ratio   float64 // of power at the arrival over that around it, from when on a band is heard
 }
 
-// Default suits a loudspeaker in or beside the microphone's case. Ratio is a factor of 20 (13 dB): see
-// TestFalseAlarms and docs/measured.md for what it gives.
-var Default = Config{Search: 2.5, LeastDB: -70, RangeDB: 45, Ratio: 20}
+// Default suits a loudspeaker in or beside the microphone's case. What its thresholds give, TestFalseAlarms and
+// TestDetection measure: sound that is no sweep reaches a sum of 12 (jingling keys), the sweep 18 if six bands carry it.
+var Default = Config{Search: 2.5, LeastDB: -70, RangeDB: 45, Lock: 15, Ratio: 8}
+
+// lockEach is what a band may add to the sum: many bands must agree on the moment.
+const lockEach = 3
 
 // Tail is how much longer than Search and sweep the recording must be, s: what lies around the last arrival.
 const Tail = 0.1
@@ -90,7 +94,7 @@ func NewEar(s Sweep, c Config) (*Ear, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	if !(c.Search > 0 && c.Search <= 10 && c.Ratio > 1 && c.RangeDB > 0) {
+	if !(c.Search > 0 && c.Search <= 10 && c.Ratio > 1 && c.RangeDB > 0 && c.Lock > 0) {
 		return nil, fmt.Errorf("chirp: configuration %+v", c)
 	}
 	e := &Ear{c: c, sweep: s, n: int(math.Ceil((c.Search+s.Seconds+Tail)*float64(s.Rate))) + 1}
@@ -182,25 +186,52 @@ func (e *Ear) Listen(dst []Band, x []float32, levelDB float64) []Band {
 			s := f.ratio(e.origin() + float64(k)*step)
 			f.signal[k] = s
 			if s > 1 {
-				e.score[k] += math.Min(math.Log(s), 3)
+				e.score[k] += math.Min(math.Log(s), lockEach)
 			}
 		}
 	}
 	clear(e.re)
 	clear(e.im)
-	at := 0
+	at := e.arrival()
+	from, ratio := len(dst), e.c.Ratio
+	for i := range e.bands {
+		b := e.bands[i].judge(at, e.origin(), e.sweep.Rate, ratio, levelDB)
+		if b.Verdict == Heard && e.score[at] < e.c.Lock { // the bands do not agree: no sweep, or a masked one
+			b.Verdict, b.Delay = Masked, -1
+		}
+		dst = append(dst, b)
+	}
+	e.verdicts(dst[from:])
+	e.forget()
+	return dst
+}
+
+// arrival returns the step of the search at which the sweep arrives: where most bands agree. Of several such moments,
+// which a distorting loudspeaker makes, it is the one with most power, as distortion is weaker than what is distorted.
+func (e *Ear) arrival() (at int) {
+	const nearly = 0.6 // of the greatest agreement
 	for k, v := range e.score {
 		if v > e.score[at] {
 			at = k
 		}
 	}
-	from := len(dst)
-	for i := range e.bands {
-		dst = append(dst, e.bands[i].judge(at, e.origin(), e.sweep.Rate, e.c.Ratio, levelDB))
+	least, most := math.Max(e.c.Lock, nearly*e.score[at]), 0.0
+	for k, v := range e.score {
+		if v < least {
+			continue
+		}
+		power := 0.0
+		for i := range e.bands {
+			if f := &e.bands[i]; f.signal[k] >= e.c.Ratio {
+				s, _ := f.energy(e.origin()+float64(k)*step+gateFrom, e.origin()+float64(k)*step+gateTo)
+				power += s / f.ideal
+			}
+		}
+		if power > most {
+			at, most = k, power
+		}
 	}
-	e.verdicts(dst[from:])
-	e.forget()
-	return dst
+	return at
 }
 
 // origin is where, in s, an arrival without delay comes out of the inverse filter.
