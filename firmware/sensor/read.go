@@ -34,6 +34,7 @@ func (w *Watcher) status(ctx context.Context, l *line, now time.Time) error {
 		return err
 	}
 	w.Meter.Status(now)
+	w.statusAt = now
 	w.Events.Spoken(w.Meter)
 	r, err := w.decode(b)
 	if err != nil {
@@ -77,6 +78,9 @@ func (w *Watcher) urgent(ctx context.Context, l *line, now time.Time) error {
 		}
 		w.Events.Merged(r.Overflow.Kind, r.Overflow.Count)
 	case record.Dying:
+		if r.Cause == record.SoundFailed || r.Cause == record.RadioFailed {
+			w.look.missing(now)
+		}
 		w.Events.Failing(r.Cause)
 	default:
 		return fmt.Errorf("%w: %v answers an urgent poll", ErrGrammar, r.Type)
