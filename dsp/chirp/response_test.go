@@ -131,7 +131,7 @@ func TestFalseAlarms(t *testing.T) {
 	e := newEar(t, rate)
 	trials := 24
 	if !testing.Short() {
-		trials = 1500
+		trials = 300
 	}
 	for _, played := range []bool{false, true} {
 		bands, wrong, runs := 0, 0, 0
