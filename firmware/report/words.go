@@ -17,6 +17,8 @@ var points = map[string]Text{
 	"journal-writes": {"Nachweis wird geschrieben", "Record is being written"},
 	"sound-covered":  {"Schall geprüft", "Sound examined"},
 	"radio-covered":  {"Funk geprüft", "Radio examined"},
+
+	"microphone-proven": {"Mikrofon hört den Prüfton", "Microphone hears the test sound"},
 }
 
 // cannot are the things that a sense does not see.

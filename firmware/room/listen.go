@@ -41,6 +41,7 @@ func (r *Room) ended(e sensor.End) {
 	}
 	clear(r.findings)
 	r.silence()
+	r.forgetTest()
 	r.heardAt = r.p.Clock.Now()
 	r.append("sensor.ended", map[string]any{"ok": e.OK, "looking": e.Look, "tampered": errors.Is(e.Err, sensor.ErrGrammar)})
 	r.check("sensor-process", "run", e.Err)
@@ -102,6 +103,7 @@ func (r *Room) heard(s record.Status) {
 	}
 	r.report("levels", l)
 	r.cover(s)
+	r.tested(s, now)
 }
 
 var (
