@@ -18,7 +18,7 @@ type Config struct {
 
 // Default suits a loudspeaker in or beside the microphone's case. What its thresholds give, TestFalseAlarms and
 // TestDetection measure: sound that is no sweep reaches a sum of 12 (jingling keys), the sweep 18 if six bands carry it.
-var Default = Config{Search: 2.5, LeastDB: -70, RangeDB: 45, Lock: 15, Ratio: 8}
+var Default = Config{Search: 3.3, LeastDB: -70, RangeDB: 45, Lock: 15, Ratio: 8}
 
 // lockEach is what a band may add to the sum: many bands must agree on the moment.
 const lockEach = 3

@@ -37,7 +37,7 @@ const (
 )
 
 const (
-	announceFor = time.Second                      // until the sensor has surely been told
+	announceFor = 600 * time.Millisecond           // until the sensor has surely been told
 	settleFor   = slot.StatusEvery + 6*time.Second // from the sweep on until a status knows of nothing before its verdict
 	maxTries    = 6                                // before the next test that is wanted for a reason
 )

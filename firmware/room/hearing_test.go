@@ -78,7 +78,7 @@ func TestSelfTestProves(t *testing.T) {
 	if !h.hearing.proven || s.played() != 1 || !slices.Contains(h.entries(), "selftest.done") {
 		t.Errorf("proven %v after %d sweeps", h.hearing.proven, s.played())
 	}
-	h.hears(time.Hour, record.All, s)
+	h.hears(10*time.Minute, record.All, s)
 	if s.played() != 1 {
 		t.Errorf("%d sweeps without a reason", s.played())
 	}
@@ -87,11 +87,11 @@ func TestSelfTestProves(t *testing.T) {
 	if s.played() != 2 || !h.hearing.proven {
 		t.Errorf("%d sweeps after the microphone was looked for, proven %v", s.played(), h.hearing.proven)
 	}
-	h.p.SelfTest = 10 * time.Minute
+	h.p.SelfTest = 3 * time.Minute
 	h.want(h.clock.now)
-	h.hears(time.Hour, record.All, s)
-	if n := s.played(); n < 7 || n > 8 {
-		t.Errorf("%d sweeps in an hour of tests every ten minutes", n-2)
+	h.hears(12*time.Minute, record.All, s)
+	if n := s.played() - 2; n < 3 || n > 5 {
+		t.Errorf("%d sweeps in twelve minutes of tests every three", n)
 	}
 }
 
@@ -163,7 +163,7 @@ func TestDeafMicrophoneIsCoverageLoss(t *testing.T) {
 // TestMaskedIsTriedAgain, more and more seldom, and not for ever.
 func TestMaskedIsTriedAgain(t *testing.T) {
 	h, s := withHorn(t)
-	h.hears(time.Hour, record.Most, s)
+	h.hears(25*time.Minute, record.Most, s)
 	if s.played() != maxTries || h.hearing.proven || len(h.alarms(detect.CoverageLoss)) != 0 {
 		t.Errorf("%d sweeps, proven %v", s.played(), h.hearing.proven)
 	}
@@ -173,7 +173,7 @@ func TestMaskedIsTriedAgain(t *testing.T) {
 func TestSweepThatWasNotPlayed(t *testing.T) {
 	h, s := withHorn(t)
 	s.err = errors.New("no such device")
-	h.hears(time.Hour, record.All, s)
+	h.hears(20*time.Minute, record.All, s)
 	if h.hearing.proven || s.played() != maxTries || len(h.alarms(detect.CoverageLoss)) != 0 || !slices.Contains(h.entries(), "selftest.unplayed") {
 		t.Errorf("%d sweeps, proven %v", s.played(), h.hearing.proven)
 	}

@@ -80,6 +80,13 @@ func (h *Hearing) Cancel() {
 	h.desk.doubt(nil)
 }
 
+// Busy reports whether a test is under way.
+func (h *Hearing) Busy() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.phase != resting
+}
+
 // Take takes the next block and reports whether it belongs to a test. A gap ends the test, which then has shown nothing:
 // half a sweep must not make a microphone look deaf.
 func (h *Hearing) Take(at int64, x []float32) bool {

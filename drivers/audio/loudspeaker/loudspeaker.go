@@ -36,6 +36,9 @@ func New(open func() (audio.Sink, error), ceilingDB float64) (*Loudspeaker, erro
 // ramp is how long a sound takes to begin and to end, s.
 const ramp = 0.005
 
+// lead is silence played before a sound, s: amplifiers and sound servers swallow what comes while they wake.
+const lead = 0.25
+
 // block is how much is handed to the device at a time, s, and so how late a cancelled sound begins to end.
 const block = 0.02
 
@@ -86,6 +89,9 @@ func (l *Loudspeaker) play(ctx context.Context, sink audio.Sink, x []float32, g 
 	n := max(1, int(block*float64(f.Rate)))
 	buf := make([]float32, 0, n*f.Channels)
 	top := gain(l.ceiling)
+	if _, err := sink.Write(make([]float32, int(lead*float64(f.Rate))*f.Channels)); err != nil {
+		return err
+	}
 	for at, stop := 0, len(x); at < stop; {
 		if ctx.Err() != nil {
 			stop = min(stop, at+max(1, int(ramp*float64(f.Rate)))) // what follows fades within this

@@ -175,7 +175,7 @@ func (s *Source) take(dst []float32) (at int64, n int, err error) {
 
 // fail keeps an error that the device will not recover from.
 func (s *Source) fail(err error) error {
-	s.err = fmt.Errorf("portaudio: %s: %w", s.grant.Device, err)
+	s.err = fmt.Errorf("portaudio: %s has failed or was unplugged: %w", s.grant.Device, err)
 	return s.err
 }
 

@@ -152,7 +152,7 @@ func (s *Sink) Drain() error {
 
 // fail keeps an error that the device will not recover from.
 func (s *Sink) fail(err error) error {
-	s.err = fmt.Errorf("portaudio: %s: %w", s.grant.Device, err)
+	s.err = fmt.Errorf("portaudio: %s has failed or was unplugged: %w", s.grant.Device, err)
 	return s.err
 }
 

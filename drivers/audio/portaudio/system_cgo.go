@@ -105,15 +105,21 @@ func granted(s *portaudio.Stream, d *portaudio.DeviceInfo, rate int) (Grant, err
 	return g, nil
 }
 
-const noJack = "JACK_NO_START_SERVER"
+// environment is what host libraries read of it, where it says nothing else.
+var environment = map[string]string{
+	"JACK_NO_START_SERVER": "1",   // looking for devices is no reason to start a sound server
+	"PULSE_LATENCY_MSEC":   "100", // PulseAudio otherwise moves two seconds at a time
+}
 
 // initialised calls f with the library running. When f fails, the library is left again.
 func initialised[T any](f func() (T, error)) (T, error) {
 	library.Lock()
 	defer library.Unlock()
 	var none T
-	if os.Getenv(noJack) == "" { // looking for devices is no reason to start a sound server
-		os.Setenv(noJack, "1")
+	for name, value := range environment {
+		if os.Getenv(name) == "" {
+			os.Setenv(name, value)
+		}
 	}
 	if err := portaudio.Initialize(); err != nil {
 		return none, fmt.Errorf("portaudio: %w", err)
