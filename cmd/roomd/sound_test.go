@@ -45,19 +45,28 @@ func TestSelfTestThroughSoundServer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, bands := selfTest(t, s, out.(speaker))
-			for _, b := range bands {
-				t.Logf("measured: %5d/s through %5d/s: %6.0f Hz %-9v response %6.1f dB, SNR %5.1f dB, delay %d", tt.rate, tt.sink, b.CentreHz, b.Verdict, b.ResponseDB, b.SNRDB, b.Delay)
-				if edge := 0.45 * float64(min(tt.rate, tt.sink)); b.HiHz < edge && b.Verdict != chirp.Heard || b.LoHz > 1.2*edge && b.Verdict != chirp.NotHeard {
-					t.Errorf("%.0f to %.0f Hz: %v", b.LoHz, b.HiHz, b.Verdict)
+			var faults []string
+			for range 3 { // a busy machine may interrupt the sweep; roomd tries again, too
+				status, bands := selfTest(t, s, out.(speaker))
+				faults = faults[:0]
+				for _, b := range bands {
+					t.Logf("measured: %5d/s through %5d/s: %6.0f Hz %-9v response %6.1f dB, SNR %5.1f dB, delay %d", tt.rate, tt.sink, b.CentreHz, b.Verdict, b.ResponseDB, b.SNRDB, b.Delay)
+					if edge := 0.45 * float64(min(tt.rate, tt.sink)); b.HiHz < edge && b.Verdict != chirp.Heard || b.LoHz > 1.2*edge && b.Verdict != chirp.NotHeard {
+						faults = append(faults, fmt.Sprintf("%.0f to %.0f Hz: %v", b.LoHz, b.HiHz, b.Verdict))
+					}
 				}
-			}
-			for i, part := range []int{record.Audible, record.Ultrasonic, record.Ultrasonic2, record.Ultrasonic3} {
-				if (got.Coverage[part] != record.None) != tt.covered[i] {
-					t.Errorf("coverage %v, want %v in its first four", got.Coverage, tt.covered)
-					break
+				for i, part := range []int{record.Audible, record.Ultrasonic, record.Ultrasonic2, record.Ultrasonic3} {
+					if (status.Coverage[part] != record.None) != tt.covered[i] {
+						faults = append(faults, fmt.Sprintf("coverage %v, want %v in its first four", status.Coverage, tt.covered))
+						break
+					}
 				}
+				if len(faults) == 0 {
+					return
+				}
+				t.Logf("tried again: %q", faults)
 			}
+			t.Errorf("%q", faults)
 		})
 	}
 }

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gordonklaus/portaudio"
-
 	"subrosa/drivers/audio"
 )
 
@@ -32,13 +30,12 @@ type Source struct {
 	format   audio.Format
 	channels []int
 	physical int
-	stream   *portaudio.Stream
+	stream   *stream
 	poll     *time.Ticker
 	done     chan struct{} // closed by Close
 
 	use     sync.Mutex // held while the stream is in use
 	started bool
-	buf     []float32 // the binding reads into what this points at
 	scratch []float32 // frames of physical channels; nil if the map is straight
 	loss    *loss
 	count   int64 // frames read
@@ -68,30 +65,28 @@ func prepare(c Config) (audio.Source, error) {
 		return nil, err
 	}
 	fail := func(err error) (audio.Source, error) {
-		return nil, fmt.Errorf("%s, channels %v at %d Hz: %w", device.Name, c.Map, c.Format.Rate, err)
+		return nil, fmt.Errorf("%s, channels %v at %d Hz: %w", device.name, c.Map, c.Format.Rate, err)
 	}
 	physical := c.physical()
-	if physical > device.MaxInputChannels {
-		return fail(fmt.Errorf("device has %d channels", device.MaxInputChannels))
+	if physical > device.inputs {
+		return fail(fmt.Errorf("device has %d channels", device.inputs))
 	}
-	s := &Source{format: c.Format, channels: c.Map, physical: physical, buf: make([]float32, physical), done: make(chan struct{})}
+	s := &Source{format: c.Format, channels: c.Map, physical: physical, done: make(chan struct{})}
 	if !c.straight() {
 		s.scratch = make([]float32, physical*c.Format.Rate/20)
 	}
-	p := portaudio.HighLatencyParameters(device, nil)
-	p.Input.Channels = physical
-	p.Input.Latency = max(p.Input.Latency, bridge)
+	latency := max(device.inLatency, bridge)
 	if !raw(device) {
-		p.Input.Latency = max(p.Input.Latency, serverBridge)
+		latency = max(latency, serverBridge)
 	}
-	p.SampleRate = float64(c.Format.Rate)
-	if s.stream, err = portaudio.OpenStream(p, &s.buf); err != nil {
+	if s.stream, err = openStream(device, physical, c.Format.Rate, latency, true); err != nil {
 		return fail(err)
 	}
 	if s.grant, err = granted(s.stream, device, c.Format.Rate); err != nil {
 		return fail(err)
 	}
-	s.loss = newLoss(c.Format.Rate, int(s.stream.Info().InputLatency.Seconds()*float64(c.Format.Rate)))
+	latency, _ = s.stream.info()
+	s.loss = newLoss(c.Format.Rate, int(latency.Seconds()*float64(c.Format.Rate)))
 	s.poll = time.NewTicker(5 * time.Millisecond)
 	return s, nil
 }
@@ -135,13 +130,13 @@ func (s *Source) take(dst []float32) (at int64, n int, err error) {
 		return s.at, 0, s.err
 	}
 	if !s.started {
-		if err := s.stream.Start(); err != nil {
+		if err := s.stream.start(); err != nil {
 			return s.at, 0, s.fail(err)
 		}
 		s.started = true
 	}
-	waiting, err := s.stream.AvailableToRead()
-	overflow := errors.Is(err, portaudio.InputOverflowed)
+	waiting, err := s.stream.readable()
+	overflow := errors.Is(err, inputOverflowed)
 	if err != nil && !overflow {
 		return s.at, 0, s.fail(err)
 	}
@@ -151,21 +146,21 @@ func (s *Source) take(dst []float32) (at int64, n int, err error) {
 		into = s.scratch
 		n = min(n, len(into)/s.physical)
 	}
-	s.at += s.loss.observe(s.stream.Time(), s.count+int64(max(waiting, 0)), overflow)
+	s.at += s.loss.observe(s.stream.time(), s.count+int64(max(waiting, 0)), overflow)
 	if n <= 0 {
 		return s.at, 0, nil
 	}
-	s.buf = into[:n*s.physical]
-	err = s.stream.Read()
-	if errors.Is(err, portaudio.InputOverflowed) {
+	into = into[:n*s.physical]
+	err = s.stream.read(into, s.physical)
+	if errors.Is(err, inputOverflowed) {
 		// Lost before what was just read; how much shows now that the buffer is as it will go on.
-		rest, _ := s.stream.AvailableToRead()
-		s.at += s.loss.observe(s.stream.Time(), s.count+int64(n+max(rest, 0)), true)
+		rest, _ := s.stream.readable()
+		s.at += s.loss.observe(s.stream.time(), s.count+int64(n+max(rest, 0)), true)
 	} else if err != nil {
 		return s.at, 0, s.fail(err)
 	}
 	if s.scratch != nil {
-		pick(dst, s.buf, s.physical, s.channels)
+		pick(dst, into, s.physical, s.channels)
 	}
 	at = s.at
 	s.count += int64(n)
@@ -191,12 +186,12 @@ func (s *Source) Close() error {
 		s.poll.Stop()
 		var stopping error
 		if s.started {
-			stopping = s.stream.Abort()
+			stopping = s.stream.abort()
 		}
 		library.Lock()
 		defer library.Unlock()
 		clear(s.scratch)
-		s.closed = errors.Join(stopping, s.stream.Close(), portaudio.Terminate())
+		s.closed = errors.Join(stopping, s.stream.close(), paTerminate())
 		if s.closed != nil {
 			s.closed = fmt.Errorf("portaudio: %s: %w", s.grant.Device, s.closed)
 		}

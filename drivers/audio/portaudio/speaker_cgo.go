@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gordonklaus/portaudio"
-
 	"subrosa/drivers/audio"
 )
 
@@ -20,13 +18,12 @@ type Sink struct {
 	format   audio.Format
 	channels []int
 	physical int
-	stream   *portaudio.Stream
+	stream   *stream
 	latency  time.Duration
 	poll     *time.Ticker
 	done     chan struct{} // closed by Close
 
 	use     sync.Mutex // held while the stream is in use
-	buf     []float32  // the binding writes what this points at
 	scratch []float32  // frames of physical channels
 	err     error
 
@@ -49,27 +46,25 @@ func prepareSink(c Config) (audio.Sink, error) {
 		return nil, err
 	}
 	fail := func(err error) (audio.Sink, error) {
-		return nil, fmt.Errorf("%s, channels %v at %d Hz: %w", device.Name, c.Map, c.Format.Rate, err)
+		return nil, fmt.Errorf("%s, channels %v at %d Hz: %w", device.name, c.Map, c.Format.Rate, err)
 	}
 	physical := c.physical()
-	if physical > device.MaxOutputChannels {
-		return fail(fmt.Errorf("device has %d channels", device.MaxOutputChannels))
+	if physical > device.outputs {
+		return fail(fmt.Errorf("device has %d channels", device.outputs))
 	}
-	s := &Sink{format: c.Format, channels: c.Map, physical: physical, buf: make([]float32, physical),
+	s := &Sink{format: c.Format, channels: c.Map, physical: physical,
 		scratch: make([]float32, physical*c.Format.Rate/20), done: make(chan struct{})}
-	p := portaudio.HighLatencyParameters(nil, device)
-	p.Output.Channels = physical
-	p.Output.Latency = max(p.Output.Latency, bridge)
-	p.SampleRate = float64(c.Format.Rate)
-	if s.stream, err = portaudio.OpenStream(p, &s.buf); err != nil {
+	latency := max(device.outLatency, bridge)
+	if s.stream, err = openStream(device, physical, c.Format.Rate, latency, false); err != nil {
 		return fail(err)
 	}
 	if s.grant, err = granted(s.stream, device, c.Format.Rate); err != nil {
 		return fail(err)
 	}
-	s.latency = max(p.Output.Latency, s.stream.Info().OutputLatency)
-	if err := s.stream.Start(); err != nil {
-		return fail(errors.Join(err, s.stream.Close()))
+	s.latency, _ = s.stream.info()
+	s.latency = max(s.latency, latency)
+	if err := s.stream.start(); err != nil {
+		return fail(errors.Join(err, s.stream.close()))
 	}
 	s.poll = time.NewTicker(5 * time.Millisecond)
 	return s, nil
@@ -122,18 +117,18 @@ func (s *Sink) put(x []float32) (n int, err error) {
 	if s.err != nil {
 		return 0, s.err
 	}
-	room, err := s.stream.AvailableToWrite()
-	if err != nil && !errors.Is(err, portaudio.OutputUnderflowed) {
+	room, err := s.stream.writable()
+	if err != nil && !errors.Is(err, outputUnderflowed) {
 		return 0, s.fail(err)
 	}
 	if n = min(room, len(x)/s.format.Channels, len(s.scratch)/s.physical); n <= 0 {
 		return 0, nil
 	}
-	s.buf = s.scratch[:n*s.physical]
-	clear(s.buf)
-	spread(s.buf, x[:n*s.format.Channels], s.physical, s.channels)
+	frames := s.scratch[:n*s.physical]
+	clear(frames)
+	spread(frames, x[:n*s.format.Channels], s.physical, s.channels)
 	// An underflow is silence before this, such as there is before the first Write.
-	if err := s.stream.Write(); err != nil && !errors.Is(err, portaudio.OutputUnderflowed) {
+	if err := s.stream.write(frames, s.physical); err != nil && !errors.Is(err, outputUnderflowed) {
 		return 0, s.fail(err)
 	}
 	return n, nil
@@ -166,10 +161,10 @@ func (s *Sink) Close() error {
 		defer s.use.Unlock()
 		s.err = s.ended()
 		s.poll.Stop()
-		stopping := s.stream.Abort()
+		stopping := s.stream.abort()
 		library.Lock()
 		defer library.Unlock()
-		s.closed = errors.Join(stopping, s.stream.Close(), portaudio.Terminate())
+		s.closed = errors.Join(stopping, s.stream.close(), paTerminate())
 		if s.closed != nil {
 			s.closed = fmt.Errorf("portaudio: %s: %w", s.grant.Device, s.closed)
 		}

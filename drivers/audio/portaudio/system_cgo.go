@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/gordonklaus/portaudio"
-
 	"subrosa/drivers/audio"
 )
 
@@ -21,16 +19,15 @@ var library sync.Mutex
 // direction is what a stream does with a device.
 type direction struct {
 	noun     string
-	channels func(*portaudio.DeviceInfo) int
-	standard func() (*portaudio.DeviceInfo, error)
-	none     error // what standard says if there is none
+	channels func(*deviceInfo) int
+	standard func() (*deviceInfo, error)
 }
 
 var (
-	capture = direction{"capture", func(d *portaudio.DeviceInfo) int { return d.MaxInputChannels },
-		portaudio.DefaultInputDevice, portaudio.NoDefaultInputDevice}
-	playback = direction{"playback", func(d *portaudio.DeviceInfo) int { return d.MaxOutputChannels },
-		portaudio.DefaultOutputDevice, portaudio.NoDefaultOutputDevice}
+	capture = direction{"capture", func(d *deviceInfo) int { return d.inputs },
+		defaultInput}
+	playback = direction{"playback", func(d *deviceInfo) int { return d.outputs },
+		defaultOutput}
 )
 
 // plughw reports whether PortAudio is told, by its environment, to put a converter before every raw device.
@@ -40,26 +37,26 @@ func plughw() bool {
 }
 
 // raw reports whether a device is raw ALSA.
-func raw(d *portaudio.DeviceInfo) bool {
-	return d.HostApi != nil && d.HostApi.Type == portaudio.ALSA && rawName(d.Name) && !plughw()
+func raw(d *deviceInfo) bool {
+	return d.alsa && rawName(d.name) && !plughw()
 }
 
 // find returns the device that c means.
-func (way direction) find(c Config) (*portaudio.DeviceInfo, error) {
+func (way direction) find(c Config) (*deviceInfo, error) {
 	if c.Device == "" && c.Shared {
 		d, err := way.standard()
-		if errors.Is(err, way.none) {
+		if errors.Is(err, errNoDevice) {
 			return nil, fmt.Errorf("%w: no %s device", audio.ErrAbsent, way.noun)
 		}
 		return d, err
 	}
-	all, err := portaudio.Devices()
+	all, err := allDevices()
 	if err != nil {
 		return nil, err
 	}
-	var found, refused []*portaudio.DeviceInfo
+	var found, refused []*deviceInfo
 	for _, d := range all {
-		is, may := named(d.Name, c.Device)
+		is, may := named(d.name, c.Device)
 		switch {
 		case !may || way.channels(d) == 0:
 		case !c.Shared && !raw(d):
@@ -83,24 +80,20 @@ func (way direction) find(c Config) (*portaudio.DeviceInfo, error) {
 	return nil, fmt.Errorf("%w: no %s device %q", audio.ErrAbsent, way.noun, c.Device)
 }
 
-func list(ds []*portaudio.DeviceInfo) string {
+func list(ds []*deviceInfo) string {
 	var names []string
 	for _, d := range ds {
-		names = append(names, fmt.Sprintf("%q", d.Name))
+		names = append(names, fmt.Sprintf("%q", d.name))
 	}
 	return strings.Join(names, ", ")
 }
 
 // granted checks that the stream runs as asked. It never leaves a stream open with its error.
-func granted(s *portaudio.Stream, d *portaudio.DeviceInfo, rate int) (Grant, error) {
-	g := Grant{Device: d.Name, Rate: float64(rate), Raw: raw(d)}
-	info := s.Info()
-	if info == nil {
-		return g, errors.Join(errors.New("rate not told"), s.Close())
-	}
-	g.Rate = info.SampleRate
+func granted(s *stream, d *deviceInfo, rate int) (Grant, error) {
+	g := Grant{Device: d.name, Raw: raw(d)}
+	_, g.Rate = s.info()                                     // 0 if it is not told
 	if math.Abs(g.Rate-float64(rate)) > 1e-3*float64(rate) { // a clock's own error is below that
-		return g, errors.Join(fmt.Errorf("%g Hz was granted", g.Rate), s.Close())
+		return g, errors.Join(fmt.Errorf("%g Hz was granted", g.Rate), s.close())
 	}
 	return g, nil
 }
@@ -121,12 +114,12 @@ func initialised[T any](f func() (T, error)) (T, error) {
 			os.Setenv(name, value)
 		}
 	}
-	if err := portaudio.Initialize(); err != nil {
+	if err := paInitialize(); err != nil {
 		return none, fmt.Errorf("portaudio: %w", err)
 	}
 	v, err := f()
 	if err != nil {
-		portaudio.Terminate()
+		paTerminate()
 		return none, fmt.Errorf("portaudio: %w", err)
 	}
 	return v, nil
@@ -135,24 +128,21 @@ func initialised[T any](f func() (T, error)) (T, error) {
 // Devices lists the devices; none is not an error.
 func Devices() ([]Device, error) {
 	out, err := initialised(func() (out []Device, err error) {
-		all, err := portaudio.Devices()
+		all, err := allDevices()
 		if err != nil {
 			return nil, err
 		}
-		standard, err := portaudio.DefaultInputDevice()
-		if err != nil && !errors.Is(err, portaudio.NoDefaultInputDevice) {
-			return nil, err
-		}
+		standard, _ := defaultInput() // there may be none
 		for _, d := range all {
-			out = append(out, Device{Name: d.Name, System: d.HostApi.Name, Rate: d.DefaultSampleRate, Inputs: d.MaxInputChannels,
-				Outputs: d.MaxOutputChannels, Raw: raw(d), Default: d == standard})
+			out = append(out, Device{Name: d.name, System: d.system, Rate: d.rate, Inputs: d.inputs, Outputs: d.outputs, Raw: raw(d),
+				Default: standard != nil && d.index == standard.index})
 		}
 		return out, nil
 	})
 	if err == nil {
 		library.Lock()
 		defer library.Unlock()
-		portaudio.Terminate()
+		paTerminate()
 	}
 	return out, err
 }
