@@ -102,7 +102,7 @@ func New(rate int, c Config) (*Detector, error) {
 	d.floor = make([]float32, d.stft.Bins())
 	d.peaks = make([]peak, 0, maxPeaks)
 	d.segments = newTracker(0.8*d.binHz, c.LoHz, maxSegments, maxPeaks)
-	d.beacon = newBeacon(c, d.frameSeconds(), float64(d.hi)*d.binHz)
+	d.beacon = newBeacon(c, d.frameSeconds(), float64(d.hi)*d.binHz, clearRatio*floorBias*float64(d.alpha))
 	d.each, d.ended = d.onFrame, d.onEnded
 	return d, nil
 }
