@@ -47,6 +47,8 @@ const (
 	clutterLeast   = 5.0   // … also where the tones spell a technology
 	natsPerWeight  = 2.0   // evidence of the alphabet that stands for a weight of 1
 	clockTicks     = 4     // equal intervals in a row that show a symbol clock
+	clockShare     = 3     // one in so many of all intervals that these must be
+	beatNats       = 6.0   // evidence of a published symbol clock
 	clockJitter    = 2     // frames
 	maxWeight      = 15.0  // of one segment
 	keyWeight      = 1.0   // of a symbol whose end or beginning counts as keying
@@ -60,7 +62,7 @@ const (
 	chordTones     = 4    // beginnings at once that make a chord
 	chords         = 2    // that a technology of many tones at once must show
 	chordFrames    = 2
-	nameNats       = 3.0    // evidence that names a confirmed beacon
+	nameNats       = 2.5    // evidence that names a confirmed beacon
 	keyNats        = 4.5    // evidence with which keyed tones are a beacon
 	clutterTop     = 23.5e3 // Hz: clutter is strewn below, whatever the sample rate
 	spellNats      = 12.0   // evidence that overrules the explanation by audible lines
@@ -69,7 +71,10 @@ const (
 	slowWeight     = 5.0    // mean weight of symbols so long that nothing but a modem's stand so
 	loneNats       = 15.0   // evidence of a chord's alphabet where no chord is whole
 	holeFrames     = 4      // of a line
-	pure           = 0.75   // share of symbols in what sounds in their band
+	waitNats       = -2.0   // evidence from which on more tones may still name a beacon
+	waitWeight     = 7.0    // times the threshold: of evidence after which no name is waited for,
+	waitSeconds    = 0.25   // nor after a silence
+	pure           = 0.8    // share of symbols in what sounds in their band
 	clearRatio     = 3.2    // over the threshold of a cell, 5 dB: of a tone that noise does not cut
 )
 
@@ -223,7 +228,7 @@ func (b *beacon) keyed(v sieve) (n int) {
 	first := int64(math.MaxInt64)
 	b.each(v, func(y *symbol) {
 		if !y.live {
-			first = min(first, y.last)
+			first = min(first, y.last-(y.last-y.born)/5) // a room lets it linger
 		}
 	})
 	b.each(v, func(y *symbol) {
@@ -264,6 +269,9 @@ func (b *beacon) decide(frame int64, final bool) edge {
 		short.hi = short.lo + bandHz
 		if b.keys(short) {
 			tech, llr, conf := name(b.ts, b.tones, b.atOnce, b.c.LoHz, b.hi)
+			if llr > waitNats && llr < nameNats && b.heard < waitWeight*b.threshold && b.sounds(short, frame) && !final {
+				continue // a few more tones may name it
+			}
 			return b.begin(short.since, b.heard, tech, llr, conf, false)
 		}
 	}
@@ -288,7 +296,16 @@ func (b *beacon) keys(v sieve) bool {
 	if w < 2*b.threshold || n < 3 || b.apart() < 3 || b.keyed(v) < 2 || b.purity(v) < pure {
 		return false
 	}
-	return w >= 3*b.threshold && w >= slowWeight*float64(n) || b.clocked(v) >= clockTicks || b.returns(v) >= repeats+b.chance(v)
+	return b.slow(w, n) || b.clocked(v) || b.returns(v) >= repeats+b.chance(v)
+}
+
+// slow reports whether n symbols of weight w in all are so long that hardly anything but a modem's stand so.
+func (b *beacon) slow(w float64, n int) bool { return w >= 3*b.threshold && w >= slowWeight*float64(n) }
+
+// sounds reports whether one of the symbols sounds or did so just now.
+func (b *beacon) sounds(v sieve, frame int64) (yes bool) {
+	b.each(v, func(y *symbol) { yes = yes || float64(frame-y.last)*b.dt < waitSeconds })
+	return yes
 }
 
 // spells reports whether the symbols that v lets through spell a technology; they are left in b.tones.
@@ -299,6 +316,9 @@ func (b *beacon) spells(v sieve) bool {
 	}
 	w, n, atOnce := b.gather(v)
 	b.heard, b.atOnce = w, atOnce
+	if !v.explained && b.slow(w, n) {
+		need = nameNats
+	}
 	if w < clutterLeast || n < 2 || len(b.tones) < 2 || b.keyed(v) < 1 {
 		return false
 	}
@@ -307,13 +327,16 @@ func (b *beacon) spells(v sieve) bool {
 	}
 	tech, llr, _ := name(b.ts, b.tones, atOnce, b.c.LoHz, b.hi)
 	t := &b.ts[tech]
-	if v.least < keyWeight && t.atOnceMin < chordTones {
+	if v.least < keyWeight && !t.chorded {
 		return false
 	}
 	if llr < need || w < math.Max(clutterLeast, b.longer-(llr-need)/natsPerWeight) {
 		return false
 	}
-	return t.atOnceMin < chordTones || b.chords(t, v) >= chords || llr >= loneNats && !v.explained && v.least >= keyWeight
+	if v.explained && b.purity(v) < 0.5 {
+		return false
+	}
+	return !t.chorded || b.chords(t, v) >= chords || !v.explained && (b.beat(v, t.clock) >= beatNats || llr >= loneNats && v.least >= keyWeight)
 }
 
 // apart counts the distinct tones that lie clearly apart.
@@ -354,19 +377,37 @@ func (b *beacon) chance(v sieve) int {
 	return int(mean + 2*math.Sqrt(mean))
 }
 
-// clocked returns how many intervals in a row between the beginnings of symbols are equal: the mark of a modem, also
-// where no tone comes back.
-func (b *beacon) clocked(v sieve) (best int) {
+// ticks returns the beginnings of the symbols, frames, in order; those of a chord count once.
+func (b *beacon) ticks(v sieve) []int64 {
 	b.births = b.births[:0]
 	b.each(v, func(y *symbol) { b.births = append(b.births, y.born) })
 	slices.Sort(b.births)
 	ticks := b.births[:0]
-	for _, t := range b.births { // a chord begins once
+	for _, t := range b.births {
 		if len(ticks) == 0 || t-ticks[len(ticks)-1] > chordFrames {
 			ticks = append(ticks, t)
 		}
 	}
-	run, lo, hi := 0, int64(0), int64(0)
+	return ticks
+}
+
+// beat is the evidence, in nats, that the symbols begin at multiples of period seconds: Rayleigh's statistic, which
+// exceeds x with probability exp(-x) for beginnings at random.
+func (b *beacon) beat(v sieve, period float64) float64 {
+	var re, im float64
+	ticks := b.ticks(v)
+	for _, t := range ticks {
+		sin, cos := math.Sincos(2 * math.Pi * b.dt / period * float64(t))
+		re, im = re+cos, im+sin
+	}
+	return (re*re + im*im) / float64(max(1, len(ticks)))
+}
+
+// clocked reports whether intervals in a row between the beginnings of symbols are equal, and they are no few among
+// many: the mark of a modem, also where no tone comes back.
+func (b *beacon) clocked(v sieve) bool {
+	ticks := b.ticks(v)
+	run, lo, hi, best := 0, int64(0), int64(0), 0
 	for i := 1; i < len(ticks); i++ {
 		gap := ticks[i] - ticks[i-1]
 		if gap < minFrames+1 {
@@ -380,7 +421,7 @@ func (b *beacon) clocked(v sieve) (best int) {
 		}
 		best = max(best, run)
 	}
-	return best
+	return best >= clockTicks && clockShare*best >= len(ticks)-1
 }
 
 // chords counts the moments at which many tones of t began together, and few outside its band: the harmonics of a

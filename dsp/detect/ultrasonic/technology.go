@@ -11,6 +11,8 @@ type technology struct {
 	halfWidth float64   // Hz, how far a tone of a real device may lie off its published place
 	atOnceMin int       // simultaneous tones
 	atOnceMax int
+	chorded   bool    // sends many tones at once, which begin together,
+	clock     float64 // … at multiples of so many seconds
 	gap       float64 // s, longest silence inside a transmission
 	span      float64 // Hz that the tones of a message spread over at least
 
@@ -36,8 +38,8 @@ func technologies() []technology {
 		{name: "silverpush", tones: grid(18000, 75, 27), halfWidth: 9, atOnceMin: 1, atOnceMax: 3, gap: 3},
 		{name: "signal360", tones: []float64{18776, 18949, 19466}, halfWidth: 12, atOnceMin: 1, atOnceMax: 3, gap: 3},
 		{name: "sonarax", tones: []float64{18785, 18870, 18955, 19040, 19125, 19210, 19940}, halfWidth: 9, atOnceMin: 1, atOnceMax: 4, gap: 2},
-		{name: "sonitalk", tones: grid(18000, 100, 16), halfWidth: 9, atOnceMin: 4, atOnceMax: 16, gap: 2},
-		{name: "ggwave", tones: grid(15000, 46.875, 96), halfWidth: 8, atOnceMin: 4, atOnceMax: 17, gap: 1, span: 2500},
+		{name: "sonitalk", tones: grid(18000, 100, 16), halfWidth: 9, atOnceMin: 1, atOnceMax: 16, chorded: true, clock: 0.1, gap: 2},
+		{name: "ggwave", tones: grid(15000, 46.875, 96), halfWidth: 8, atOnceMin: 4, atOnceMax: 17, chorded: true, clock: 0.064, gap: 1, span: 2500},
 	}
 	for i := range ts {
 		ts[i].prepare()
@@ -47,16 +49,38 @@ func technologies() []technology {
 
 const (
 	alphabetMargin = 150.0 // Hz by which the band of a technology exceeds its tones
-	tonesHz        = 2.5   // Hz, standard deviation of a measured tone from its place
-	exact          = 0.72  // share of a technology's tones that are measured within that,
-	listed         = 0.20  // … anywhere within halfWidth of their place,
+	closeHz        = 1.0   // Hz, standard deviation of most measured tones from their place,
+	aboutHz        = 3.0   // … and of those of short symbols and moving sources
+	closely        = 0.40  // share of a technology's tones that are measured within the first,
+	about          = 0.32  // … within the second,
+	listed         = 0.20  // … anywhere within halfWidth of their place, where the published list is off,
 	inBand         = 0.97  // … and in its band at all
 	strewnHz       = 400.0 // by which the band of an unknown alphabet exceeds its tones, and
 	strewnLeast    = 1000.0
-	shiftStep      = 0.00025 // between the Doppler shifts tried, 4.6 Hz at 18.5 kHz: finer than a tone is measured
-	shifts         = 12      // tried on each side of none: a loudspeaker that is walked about at up to 1 m/s moves a tone by 0.3 %
-	shiftSpread    = 0.0006  // scale of the shifts' distribution, two-sided exponential: most loudspeakers stand
+	standing       = 0.35   // share of loudspeakers that neither move nor have a clock that is off
+	shiftSpread    = 0.0006 // scale of the others' shifts, two-sided exponential
 )
+
+// shift is a Doppler shift that is tried, 1 = full scale, with the logarithm of its probability.
+type shift struct{ factor, prior float64 }
+
+// shifts are finer than a tone is measured where most shifts are, and reach to those of a loudspeaker that is walked
+// about at 1 m/s.
+var shifts = func() (all []shift) {
+	const fine, coarse, bend, most = 0.000125, 0.00025, 0.001, 0.003
+	for x, step := 0.0, fine; x <= most+fine/2; x += step {
+		if x > bend-fine/2 {
+			step = coarse
+		}
+		p := (1 - standing) * step / (2 * shiftSpread) * math.Exp(-x/shiftSpread)
+		if x == 0 {
+			all = append(all, shift{1, math.Log(p + standing)})
+			continue
+		}
+		all = append(all, shift{1 + x, math.Log(p)}, shift{1 - x, math.Log(p)})
+	}
+	return all
+}()
 
 // prepare tabulates the density of a technology's tones.
 func (t *technology) prepare() {
@@ -65,16 +89,20 @@ func (t *technology) prepare() {
 	each := 1 / float64(len(t.tones))
 	for i := range t.density {
 		f := t.lo + float64(i) + 0.5
-		sum := (1 - exact - listed) / (t.hi - t.lo)
+		sum := (1 - closely - about - listed) / (t.hi - t.lo)
 		for _, tone := range t.tones {
 			d := f - tone
-			sum += exact * each * math.Exp(-d*d/(2*tonesHz*tonesHz)) / (tonesHz * math.Sqrt(2*math.Pi))
+			sum += each * (closely*normal(d, closeHz) + about*normal(d, aboutHz))
 			if math.Abs(d) <= t.halfWidth {
 				sum += listed * each / (2 * t.halfWidth)
 			}
 		}
 		t.density[i] = float32(math.Log(inBand * sum))
 	}
+}
+
+func normal(x, sigma float64) float64 {
+	return math.Exp(-x*x/(2*sigma*sigma)) / (sigma * math.Sqrt(2*math.Pi))
 }
 
 // evidence is the logarithm of the Bayes factor, in nats, for the distinct tones being of t's alphabet against their
@@ -87,27 +115,23 @@ func (t *technology) evidence(tones []float64, atOnce int, outside float64) floa
 	for _, f := range tones {
 		lo, hi = math.Min(lo, f), math.Max(hi, f)
 	}
-	var sums [2*shifts + 1]float64
-	best := math.Inf(-1)
-	for i := range sums {
-		shift := shiftStep * float64(i-shifts)
-		sum := -math.Abs(shift) / shiftSpread
+	llr, mean := math.Inf(-1), 0.0 // the greatest of the sums, and the mean relative to it
+	for _, x := range shifts {
+		sum := x.prior
 		for _, f := range tones {
-			if k := f*(1+shift) - t.lo; k >= 0 && int(k) < len(t.density) {
+			if k := f*x.factor - t.lo; k >= 0 && int(k) < len(t.density) {
 				sum += float64(t.density[int(k)])
 			} else {
 				sum += outside
 			}
 		}
-		sums[i] = sum
-		best = math.Max(best, sum)
+		if sum > llr {
+			mean, llr = mean*math.Exp(llr-sum)+1, sum
+		} else if sum > llr-20 {
+			mean += math.Exp(sum - llr)
+		}
 	}
-	mean := 0.0
-	for _, sum := range sums {
-		mean += math.Exp(sum - best)
-	}
-	llr := best + math.Log(mean*shiftStep/(2*shiftSpread)) +
-		float64(len(tones))*math.Log(math.Max(strewnLeast, hi-lo+strewnHz))
+	llr += math.Log(mean) + float64(len(tones))*math.Log(math.Max(strewnLeast, hi-lo+strewnHz))
 	if t.span > 0 && hi-lo < t.span {
 		llr -= 20
 	}
