@@ -48,7 +48,7 @@ const (
 	natsPerWeight  = 2.0   // evidence of the alphabet that stands for a weight of 1
 	clockTicks     = 4     // equal intervals in a row that show a symbol clock
 	clockShare     = 3     // one in so many of all intervals that these must be
-	beatNats       = 6.0   // evidence of a published symbol clock
+	beatNats       = 2.0   // evidence of a published symbol clock that may stand in for whole chords
 	clockJitter    = 2     // frames
 	maxWeight      = 15.0  // of one segment
 	keyWeight      = 1.0   // of a symbol whose end or beginning counts as keying
@@ -69,8 +69,8 @@ const (
 	maxSymbols     = 512
 	bandHz         = 6000.0 // of an unknown modem: loudspeakers and published modems do not fill more
 	slowWeight     = 5.0    // mean weight of symbols so long that nothing but a modem's stand so
-	loneNats       = 15.0   // evidence of a chord's alphabet where no chord is whole
 	holeFrames     = 4      // of a line
+	sure           = 0.8    // probability of a name that is told
 	waitNats       = -2.0   // evidence from which on more tones may still name a beacon
 	waitWeight     = 7.0    // times the threshold: of evidence after which no name is waited for,
 	waitSeconds    = 0.25   // nor after a silence
@@ -336,7 +336,11 @@ func (b *beacon) spells(v sieve) bool {
 	if v.explained && b.purity(v) < 0.5 {
 		return false
 	}
-	return !t.chorded || b.chords(t, v) >= chords || !v.explained && (b.beat(v, t.clock) >= beatNats || llr >= loneNats && v.least >= keyWeight)
+	if !t.chorded || b.chords(t, v) >= chords {
+		return true
+	}
+	beat := b.beat(v, t.clock)
+	return !v.explained && beat >= beatNats && llr+beat >= spellNats
 }
 
 // apart counts the distinct tones that lie clearly apart.
@@ -465,7 +469,7 @@ func (b *beacon) begin(since int64, weight float64, tech int, llr, conf float64,
 }
 
 func (b *beacon) judge(tech int, llr, conf float64) {
-	if llr >= nameNats && conf >= b.confidence {
+	if llr >= nameNats && conf >= math.Max(sure, b.confidence) {
 		b.tech, b.confidence = tech, conf
 	}
 }

@@ -38,7 +38,7 @@ func technologies() []technology {
 		{name: "silverpush", tones: grid(18000, 75, 27), halfWidth: 9, atOnceMin: 1, atOnceMax: 3, gap: 3},
 		{name: "signal360", tones: []float64{18776, 18949, 19466}, halfWidth: 12, atOnceMin: 1, atOnceMax: 3, gap: 3},
 		{name: "sonarax", tones: []float64{18785, 18870, 18955, 19040, 19125, 19210, 19940}, halfWidth: 9, atOnceMin: 1, atOnceMax: 4, gap: 2},
-		{name: "sonitalk", tones: grid(18000, 100, 16), halfWidth: 9, atOnceMin: 1, atOnceMax: 16, chorded: true, clock: 0.1, gap: 2},
+		{name: "sonitalk", tones: grid(18000, 100, 16), halfWidth: 9, atOnceMin: 3, atOnceMax: 16, chorded: true, clock: 0.1, gap: 2},
 		{name: "ggwave", tones: grid(15000, 46.875, 96), halfWidth: 8, atOnceMin: 4, atOnceMax: 17, chorded: true, clock: 0.064, gap: 1, span: 2500},
 	}
 	for i := range ts {
