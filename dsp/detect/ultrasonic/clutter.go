@@ -3,7 +3,7 @@ package ultrasonic
 import "math"
 
 const (
-	scrapHits  = 2
+	scrapHits  = 2 // frames: less is noise
 	maxScraps  = 256
 	scrapRatio = 0.1   // of the symbols' power that a scrap must have to count, -10 dB: less is their own reverberation
 	scrapHz    = 100.0 // on each side of the symbols' band
