@@ -9,8 +9,11 @@ import (
 
 	"subrosa/cmd/roomd/internal/board"
 	"subrosa/cmd/roomd/internal/feed"
+	"subrosa/drivers/audio/loudspeaker"
+	"subrosa/dsp/chirp"
 	"subrosa/firmware/config"
 	"subrosa/firmware/detectors"
+	"subrosa/firmware/sense"
 	"subrosa/firmware/topic"
 )
 
@@ -40,12 +43,27 @@ type Config struct {
 
 // Sound says where the sensor gets sound from.
 type Sound struct {
-	Source string         `json:"source"` // none, microphone, feed
-	Device string         `json:"device"`
-	Rate   int            `json:"rate"` // of the microphone
-	Feed   feed.Programme `json:"feed"` // recordings in place of a microphone: development
+	Source   string         `json:"source"` // none, microphone, desktop, feed
+	Device   string         `json:"device"`
+	Rate     int            `json:"rate"`     // of the microphone
+	Channels []int          `json:"channels"` // of the device, from 1, in the order used; the detectors hear the first
+	Shared   bool           `json:"shared"`   // take a microphone that is not raw ALSA and may resample unseen
+	Feed     feed.Programme `json:"feed"`     // recordings in place of a microphone: development
 
 	Detectors []string `json:"detectors"` // out of the table in firmware/detectors; none named: all
+
+	Output       string   `json:"output"`        // none, or the name of a device that plays the self-test
+	OutputShared bool     `json:"output_shared"` // it need not be raw ALSA
+	MaxDBFS      float64  `json:"max_dbfs"`      // that nothing ever played exceeds
+	SelfTest     SelfTest `json:"self_test"`
+}
+
+// SelfTest is the sweep by which the microphone is proven to hear.
+type SelfTest struct {
+	LoHz         int `json:"lo_hz"`
+	HiHz         int `json:"hi_hz"` // 0: what rate and loudspeaker carry
+	LevelDBFS    int `json:"level_dbfs"`
+	EveryMinutes int `json:"every_minutes"` // while no session is on its way; 0: only at the start and before sessions
 }
 
 // rate returns the samples per second of the source.
@@ -57,7 +75,8 @@ func (s *Sound) rate() int {
 }
 
 func defaults() Config {
-	return Config{Listen: ":8443", Metrics: "127.0.0.1:9464", Timezone: "Europe/Berlin", Sound: Sound{Source: "microphone", Rate: 48000}, Radio: Radio{Source: "none"}}
+	return Config{Listen: ":8443", Metrics: "127.0.0.1:9464", Timezone: "Europe/Berlin", Sound: Sound{Source: "microphone", Rate: 48000,
+		Output: "none", MaxDBFS: loudspeaker.CeilingDB, SelfTest: SelfTest{LoHz: 2000, LevelDBFS: -20}}, Radio: Radio{Source: "none"}}
 }
 
 // loadConfig reads and checks the file.
@@ -121,12 +140,17 @@ func (c *Config) check(path string) error {
 	// The sensor has no way to say what it does not like of its configuration: it is tried here.
 	switch c.Sound.Source {
 	case "none":
-	case "microphone", "feed":
+	case "microphone", "desktop", "feed":
 		if _, err := detectors.Build(detectors.Acoustic, c.Sound.Detectors, detectors.Stream{Rate: c.Sound.rate()}); err != nil {
 			fail("sound: %w", err)
 		}
 	default:
-		fail("sound.source %q, want none, microphone or feed", c.Sound.Source)
+		fail("sound.source %q, want none, microphone, desktop or feed", c.Sound.Source)
+	}
+	if c.Sound.Output != "none" {
+		if err := c.Sound.checkOutput(); err != nil {
+			fail("sound.output: %w", err)
+		}
 	}
 	if err := c.Radio.check(); err != nil {
 		fail("%w", err)
@@ -154,4 +178,36 @@ func (s scenario) parse() (epoch, start time.Time, err error) {
 		err = fmt.Errorf("--speed %g, want more than 0 and at most 1000", s.speed)
 	}
 	return epoch, start, err
+}
+
+// sweep is the self-test's sound as the sensor is told it.
+func (s *Sound) sweep() sense.Chirp {
+	hi := s.SelfTest.HiHz
+	if hi == 0 {
+		hi = int(min(0.485*float64(s.rate()), 45_000))
+	}
+	return sense.Chirp{LoHz: s.SelfTest.LoHz, HiHz: hi, Millis: 1000, LevelDB: s.SelfTest.LevelDBFS}
+}
+
+// sweepAt is that sound for a rate.
+func sweepAt(c sense.Chirp, rate int) chirp.Sweep {
+	return chirp.Sweep{Rate: rate, LoHz: float64(c.LoHz), HiHz: float64(c.HiHz), Seconds: float64(c.Millis) / 1000}
+}
+
+func (s *Sound) checkOutput() error {
+	c := s.sweep()
+	if _, err := loudspeaker.New(nil, s.MaxDBFS); err != nil {
+		return err
+	}
+	switch {
+	case s.Output == "":
+		return errors.New("is empty, want none or a device; default for the system's, with output_shared")
+	case s.Source != "microphone" && s.Source != "desktop":
+		return fmt.Errorf("with sound.source %q there is nothing that could hear it", s.Source)
+	case float64(c.LevelDB) > s.MaxDBFS || c.LevelDB < -90:
+		return fmt.Errorf("self_test.level_dbfs %d, want -90 to max_dbfs %g", c.LevelDB, s.MaxDBFS)
+	case s.SelfTest.EveryMinutes < 0:
+		return fmt.Errorf("self_test.every_minutes %d", s.SelfTest.EveryMinutes)
+	}
+	return sweepAt(c, s.Rate).Check()
 }

@@ -178,6 +178,10 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	if err != nil {
 		return nil, err
 	}
+	if p.Speaker, err = newSpeaker(c.Sound, log); err != nil {
+		return nil, err
+	}
+	p.Chirp, p.SelfTest = c.Sound.sweep(), time.Duration(c.Sound.SelfTest.EveryMinutes)*time.Minute
 	u.sensor = &sensor.Watcher{Start: start, Clock: clk, Log: log, Meter: loadMeter(folder, log), Rand: rand.Reader,
 		Config: sense.Config{Acoustic: c.Sound.Detectors, Radio: c.Radio.Detectors}}
 	p.Sensor = u.sensor

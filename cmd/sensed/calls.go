@@ -2,5 +2,13 @@ package main
 
 import "subrosa/firmware/seal"
 
-// deviceCalls are the system calls that open devices need, beyond those of every sealed program.
-var deviceCalls []seal.Call
+// deviceCalls returns the system calls that open devices need, beyond those of every sealed program.
+func deviceCalls(sound, radio string) (calls []seal.Call) {
+	if receivers[radio] != nil {
+		calls = append(calls, seal.USB()...)
+	}
+	if sound == "microphone" {
+		calls = append(calls, seal.Capture()...)
+	}
+	return calls
+}

@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"subrosa/drivers/audio"
@@ -42,11 +44,14 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("sensed", flag.ContinueOnError)
 	soundName := fs.String("sound", "none", "where sound comes from: none, pipe (fd 5), microphone")
-	device := fs.String("device", "", "name of the microphone; empty: the default one")
-	rate := fs.Int("rate", 48000, "microphone's samples per second")
+	var m microphone
+	fs.StringVar(&m.device, "device", "", "name of the microphone, or hw:1,0; empty: the only raw one")
+	fs.IntVar(&m.rate, "rate", 48000, "microphone's samples per second")
+	fs.Func("channels", "physical channels to use, from 1, in this order: 3,1 (default 1)", m.setChannels)
+	fs.BoolVar(&m.shared, "shared", false, "also take a microphone that is not raw ALSA and may resample unseen")
 	var air radioOptions
 	air.flags(fs)
-	unsealed := fs.Bool("unsealed", false, "do not seal: a kernel that cannot, or a sound server")
+	unsealed := fs.Bool("unsealed", false, "do not seal: on a kernel that cannot")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -61,7 +66,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	s := &sense.Server{Control: control, Records: records, Desk: sense.NewDesk()}
-	sound, err := openSound(*soundName, *device, *rate)
+	sound, err := openSound(*soundName, m)
 	if err != nil {
 		return err
 	}
@@ -73,7 +78,9 @@ func run(ctx context.Context, args []string) error {
 	if sound != nil {
 		f := sound.Format()
 		e.sound = &sense.Pipeline[float32]{Source: sound, Rate: f.Rate, Channels: f.Channels, Desk: s.Desk}
-		s.Pipelines = append(s.Pipelines, e.sound)
+		s.Hearing = sense.NewHearing(s.Desk, f.Rate)
+		e.sound.Own = s.Hearing.Take
+		s.Pipelines = append(s.Pipelines, e.sound, s.Hearing)
 	}
 	if radio != nil {
 		f := radio.Format()
@@ -82,7 +89,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	s.Configure, s.Baseline = e.configure, e.learned
 	if !*unsealed {
-		if err := seal.Inside(seal.Rights{Out: []int{recordsFD}, Calls: deviceCalls}); err != nil {
+		if err := seal.Inside(seal.Rights{Out: []int{recordsFD}, Calls: deviceCalls(*soundName, air.source)}); err != nil {
 			return err
 		}
 		defer e.hold()()
@@ -151,7 +158,27 @@ func descriptor(fd int, what string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), what), nil
 }
 
-func openSound(name, device string, rate int) (audio.Source, error) {
+// microphone is which one to open, and how.
+type microphone struct {
+	device   string
+	rate     int
+	channels []int
+	shared   bool
+}
+
+func (m *microphone) setChannels(list string) error {
+	m.channels = nil
+	for _, w := range strings.Split(list, ",") {
+		n, err := strconv.Atoi(w)
+		if err != nil {
+			return err
+		}
+		m.channels = append(m.channels, n)
+	}
+	return nil
+}
+
+func openSound(name string, m microphone) (audio.Source, error) {
 	switch name {
 	case "none":
 		return nil, nil
@@ -162,9 +189,9 @@ func openSound(name, device string, rate int) (audio.Source, error) {
 		}
 		return soundpipe.New(f)
 	case "microphone":
-		src, err := portaudio.Open(portaudio.Config{Device: device, Format: audio.Format{Rate: rate}})
-		if err != nil { // the room unit is told by a record, and radio goes on
-			return absent{err, audio.Format{Rate: rate, Channels: 1}}, nil
+		src, err := portaudio.Open(portaudio.Config{Device: m.device, Format: audio.Format{Rate: m.rate}, Map: m.channels, Shared: m.shared})
+		if err != nil { // the room unit is told by a record, radio goes on, and roomd has it looked for again
+			return absent{err, audio.Format{Rate: m.rate, Channels: 1}}, nil
 		}
 		return src, nil
 	}

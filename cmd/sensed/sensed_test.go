@@ -14,17 +14,17 @@ import (
 )
 
 func TestSources(t *testing.T) {
-	if s, err := openSound("none", "", 48000); s != nil || err != nil {
+	if s, err := openSound("none", microphone{rate: 48000}); s != nil || err != nil {
 		t.Errorf("no sound: got %v, %v", s, err)
 	}
-	if _, err := openSound("ether", "", 48000); err == nil || !strings.Contains(err.Error(), "ether") {
+	if _, err := openSound("ether", microphone{rate: 48000}); err == nil || !strings.Contains(err.Error(), "ether") {
 		t.Errorf("got %v, want an error that names the source", err)
 	}
 }
 
 // TestAbsentMicrophone: it is told by a record, and does not keep the process from listening to radio.
 func TestAbsentMicrophone(t *testing.T) {
-	s, err := openSound("microphone", "no such device is plugged in", 44100)
+	s, err := openSound("microphone", microphone{device: "no such device is plugged in", rate: 44100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,6 +34,18 @@ func TestAbsentMicrophone(t *testing.T) {
 	}
 	if _, n, err := s.Read(make([]float32, 8)); n != 0 || err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("got %d frames, %v, want a failure", n, err)
+	}
+}
+
+func TestChannels(t *testing.T) {
+	var m microphone
+	if err := m.setChannels("3,1"); err != nil || len(m.channels) != 2 || m.channels[0] != 3 || m.channels[1] != 1 {
+		t.Errorf("got %v, %v", m.channels, err)
+	}
+	for _, bad := range []string{"", "1,", "left"} {
+		if err := m.setChannels(bad); err == nil {
+			t.Errorf("%q was accepted", bad)
+		}
 	}
 }
 

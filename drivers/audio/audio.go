@@ -1,4 +1,4 @@
-// Package audio is the contract of everything that yields sound: microphones and recordings.
+// Package audio is the contract of everything that yields sound, microphones and recordings, and of what plays it.
 package audio
 
 import (
@@ -10,7 +10,7 @@ import (
 // here: skip it and report it. Any other error means that it is here and broken.
 var ErrAbsent = errors.New("audio: absent")
 
-// Format says how to read the samples of a Source.
+// Format says how to read the samples of a Source, and how to lay out those for a Sink.
 type Format struct {
 	Rate     int // frames per second
 	Channels int // interleaved, ≥ 1
@@ -26,5 +26,18 @@ type Format struct {
 type Source interface {
 	Format() Format
 	Read(dst []float32) (at int64, n int, err error)
+	io.Closer
+}
+
+// Sink plays sound, full scale ±1: a loudspeaker.
+//
+// Write waits until it has taken x, interleaved frames, and returns how many frames it has taken; fewer only with an
+// error. What follows one Write at once is played without a break. Drain returns when what was written has been played. Close falls silent
+// at once and unblocks a pending Write; a Write after it fails. A Sink plays whatever it is given: whether the room may
+// hear anything now is for the caller to decide, and how loud, package loudspeaker sees to. audiotest checks all this.
+type Sink interface {
+	Format() Format
+	Write(x []float32) (n int, err error)
+	Drain() error
 	io.Closer
 }

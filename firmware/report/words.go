@@ -13,12 +13,13 @@ func (t Text) In(lang string) string {
 
 // points are the names of what the handover proves.
 var points = map[string]Text{
-	"sensor-alive":   {"Sensor misst", "Sensor is measuring"},
-	"journal-writes": {"Nachweis wird geschrieben", "Record is being written"},
-	"sound-covered":  {"Schall geprüft", "Sound examined"},
-	"radio-covered":  {"Funk geprüft", "Radio examined"},
-	"windows-closed": {"Fenster geschlossen", "Windows closed"},
-	"doors-closed":   {"Türen geschlossen", "Doors closed"},
+	"sensor-alive":      {"Sensor misst", "Sensor is measuring"},
+	"journal-writes":    {"Nachweis wird geschrieben", "Record is being written"},
+	"sound-covered":     {"Schall geprüft", "Sound examined"},
+	"radio-covered":     {"Funk geprüft", "Radio examined"},
+	"windows-closed":    {"Fenster geschlossen", "Windows closed"},
+	"doors-closed":      {"Türen geschlossen", "Doors closed"},
+	"microphone-proven": {"Mikrofon hört den Prüfton", "Microphone hears the test sound"},
 
 	// details of them
 	"unsupervised": {"Kontakt ohne Leitungsüberwachung", "contact without supervision of its line"},

@@ -62,6 +62,9 @@ func (r *Room) check(part, by string, err error) {
 	case errors.Is(err, sensor.ErrGrammar):
 		c.Note = err.Error()
 		r.raise(part, detect.SensorTamper, "grammar")
+	case errors.Is(err, errDeaf):
+		c.Note = err.Error()
+		r.raise(part, detect.CoverageLoss, "sound")
 	default:
 		c.Note = err.Error()
 		r.raise(part, detect.SensorDead, part)
@@ -84,7 +87,7 @@ func (r *Room) raise(part string, kind detect.Kind, name string) {
 
 // clear ends the health alarms of a part.
 func (r *Room) clear(part string) {
-	for _, kind := range []detect.Kind{detect.SensorDead, detect.SensorTamper} {
+	for _, kind := range []detect.Kind{detect.SensorDead, detect.SensorTamper, detect.CoverageLoss} {
 		key := part + "/" + kind.String()
 		if id, told := r.troubles[key]; told {
 			delete(r.troubles, key)

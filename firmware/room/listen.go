@@ -41,11 +41,10 @@ func (r *Room) ended(e sensor.End) {
 	}
 	clear(r.findings)
 	r.silence()
+	r.forgetTest()
 	r.heardAt = r.p.Clock.Now()
-	r.append("sensor.ended", map[string]any{"ok": e.OK, "tampered": errors.Is(e.Err, sensor.ErrGrammar)})
+	r.append("sensor.ended", map[string]any{"ok": e.OK, "looking": e.Look, "tampered": errors.Is(e.Err, sensor.ErrGrammar)})
 	r.check("sensor-process", "run", e.Err)
-	r.check("microphone", "source", nil) // the next run tries again
-	r.check("receiver", "source", nil)
 	if r.learning.State == "learning" {
 		r.append("baseline.aborted", map[string]any{"progress": r.learning.Progress})
 		r.learning = r.ready()
@@ -104,6 +103,7 @@ func (r *Room) heard(s record.Status) {
 	}
 	r.report("levels", l)
 	r.cover(s)
+	r.tested(s, now)
 }
 
 var (
@@ -120,6 +120,7 @@ func (r *Room) sourceCheck(part string, present bool, health uint16, on, dead ui
 		r.check(part, "status", errDeadSamples)
 	default:
 		r.check(part, "status", nil)
+		r.check(part, "source", nil)
 	}
 }
 

@@ -53,6 +53,12 @@ type Parts struct {
 	Rand    io.Reader // for identifiers
 	Sound   Stream    // what the sensor listens to
 	Radio   Stream
+	// Speaker plays the self-test; nil: there is none.
+	Speaker Speaker
+	Chirp   sense.Chirp
+	// SelfTest is how often the microphone is tested while no session is on its way, besides at the start and before a
+	// session; 0: not at all.
+	SelfTest time.Duration
 	// Unsealed says that the kernel does not seal the sensor.
 	Unsealed bool
 	// Panel is shown every View the pages are; it must not wait. Nil: there is no panel.
@@ -117,6 +123,7 @@ type Room struct {
 	ajar     bool              // something was open when it was read last
 	discard  bool              // what arrives of the last learning is not taken over
 	aliveAt  time.Time
+	hearing  hearing
 }
 
 // Alive is the state from which the next start tells how long the unit was away.
@@ -238,6 +245,7 @@ func (r *Room) tick(ctx context.Context) {
 	r.move(r.p.Machine.Tick(now))
 	r.points()
 	r.listenOn(now)
+	r.test(now)
 	if r.session.State == session.Restoring && now.Sub(r.session.Since) >= restoreAfter { // nothing of the building was taken over yet
 		r.must(session.Restored())
 	}

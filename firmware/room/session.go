@@ -33,6 +33,7 @@ func (r *Room) move(c session.Changed) {
 	r.session = r.p.Machine.Report()
 	if c.Moved() {
 		r.statuses, r.proposal = 0, nil
+		r.testBefore(c.To)
 		if c.To.Confidential() && !c.From.Confidential() {
 			r.closedAt = r.p.Clock.Now()
 		}
@@ -75,6 +76,9 @@ func (r *Room) points() {
 	}
 	if r.p.Sound.Present {
 		ps = append(ps, covered("sound-covered", record.Ultrasonic))
+	}
+	if r.p.Speaker != nil && r.p.Sound.Present {
+		ps = append(ps, session.Point{Name: "microphone-proven", Step: session.Arming, Proven: r.hearing.proven})
 	}
 	if r.p.Radio.Present {
 		ps = append(ps, covered("radio-covered", record.Radio))

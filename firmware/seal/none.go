@@ -32,3 +32,9 @@ func (*Box) Try() error { return errSystem }
 
 // Stage does nothing.
 func Stage() (code int, staged bool) { return 0, false }
+
+// USB returns nothing.
+func USB() []Call { return nil }
+
+// Capture returns nothing.
+func Capture() []Call { return nil }

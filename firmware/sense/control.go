@@ -18,6 +18,8 @@ import (
 //	U left closed       urgent poll: answer with one record, empty or not; left of them may be filled (0…12)
 //	C {"…"}             configuration, once, before anything else
 //	B [{"hz":…},…]      baseline, at most 200 emitters
+//	K lo hi ms db       self-test: the room unit is about to play a sweep from lo to hi Hz, ms long, at db dBFS; listen
+//	K                   that sweep was not played: forget what self-tests have shown
 //	L 1 | L 0           learn a baseline; 0 ends it, and what was learned counts, and leaves in urgent records
 //
 // Nothing that comes in here can make a record larger or more frequent than its poll.
@@ -26,8 +28,24 @@ type Control struct {
 	Left     int
 	Closed   bool
 	Learn    bool
+	Chirp    Chirp
 	Config   *Config
 	Baseline []Emitter
+}
+
+// Chirp is the sound of the self-test: an exponential sweep.
+type Chirp struct {
+	LoHz, HiHz int
+	Millis     int
+	LevelDB    int // of its peak, dBFS
+}
+
+// check keeps out what no sweep could be; whether the microphone's rate carries it, Hearing decides.
+func (c Chirp) check() error {
+	if c.LoHz < 20 || c.HiHz > 500_000 || c.HiHz <= c.LoHz || c.Millis < 500 || c.Millis > 2000 || c.LevelDB < -90 || c.LevelDB > 0 {
+		return fmt.Errorf("sense: self-test %+v", c)
+	}
+	return nil
 }
 
 // Emitter is one entry of a baseline.
@@ -81,6 +99,15 @@ func ParseControl(line string) (Control, error) {
 		if len(c.Baseline) > MaxBaseline {
 			return Control{}, fmt.Errorf("sense: baseline of %d emitters, at most %d", len(c.Baseline), MaxBaseline)
 		}
+	case 'K':
+		if line == "K" {
+			return c, nil
+		}
+		k, err := parseChirp(rest)
+		if err != nil {
+			return Control{}, err
+		}
+		c.Chirp = k
 	case 'L':
 		if rest != "0" && rest != "1" {
 			return Control{}, fmt.Errorf("sense: learn %q, want 0 or 1", rest)
@@ -90,6 +117,20 @@ func ParseControl(line string) (Control, error) {
 		return Control{}, fmt.Errorf("sense: control %q", verb)
 	}
 	return c, nil
+}
+
+func parseChirp(rest string) (c Chirp, err error) {
+	words := strings.Split(rest, " ")
+	into := []*int{&c.LoHz, &c.HiHz, &c.Millis, &c.LevelDB}
+	if len(words) != len(into) {
+		return c, fmt.Errorf("sense: self-test %q, want LO HI MS DB", rest)
+	}
+	for i, w := range words {
+		if *into[i], err = strconv.Atoi(w); err != nil {
+			return Chirp{}, fmt.Errorf("sense: self-test %q: %w", rest, err)
+		}
+	}
+	return c, c.check()
 }
 
 // String returns the line for c, without its end. It panics if a baseline holds what is no number.
@@ -105,6 +146,11 @@ func (c Control) String() string {
 		return fmt.Sprintf("U %d %s", c.Left, bit(c.Closed))
 	case 'L':
 		return "L " + bit(c.Learn)
+	case 'K':
+		if c.Chirp == (Chirp{}) {
+			return "K"
+		}
+		return fmt.Sprintf("K %d %d %d %d", c.Chirp.LoHz, c.Chirp.HiHz, c.Chirp.Millis, c.Chirp.LevelDB)
 	case 'C', 'B':
 		var v any = c.Config
 		if c.Verb == 'B' {

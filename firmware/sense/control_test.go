@@ -21,6 +21,8 @@ func TestParseControl(t *testing.T) {
 		{`C {"acoustic":["ultrasonic"],"radio":null}`, Control{Verb: 'C', Config: &Config{Acoustic: []string{"ultrasonic"}}}, ""},
 		{`B [{"hz":433920000,"bw_hz":12500,"level_db":-40}]`, Control{Verb: 'B', Baseline: []Emitter{{433.92e6, 12500, -40}}}, ""},
 		{"B null", Control{Verb: 'B'}, ""},
+		{"K 2000 23280 1000 -20", Control{Verb: 'K', Chirp: Chirp{2000, 23280, 1000, -20}}, ""},
+		{"K", Control{Verb: 'K'}, ""},
 
 		{"", Control{}, "empty"},
 		{"S now", Control{}, `"now"`},
@@ -30,6 +32,13 @@ func TestParseControl(t *testing.T) {
 		{"U 1 2", Control{}, "urgent poll"},
 		{"L", Control{}, "learn"},
 		{"L 2", Control{}, "learn"},
+		{"K ", Control{}, "want LO HI MS DB"},
+		{"K 2000 23280 1000", Control{}, "want LO HI MS DB"},
+		{"K 2000 23280 1000 loud", Control{}, "loud"},
+		{"K 2000 23280 1000 1", Control{}, "self-test"},
+		{"K 2000 1000 1000 -20", Control{}, "self-test"},
+		{"K 2000 23280 60000 -20", Control{}, "self-test"},
+		{"K 2000 99999999 1000 -20", Control{}, "self-test"},
 		{"X", Control{}, "control 'X'"},
 		{`C {"acustic":[]}`, Control{}, "acustic"},
 		{`B [{"hz":1,"mac":"02:00"}]`, Control{}, "mac"},
@@ -64,7 +73,7 @@ func TestLongestLineFits(t *testing.T) {
 }
 
 func FuzzParseControl(f *testing.F) {
-	for _, s := range []string{"S", "U 3 1", "L 0", `C {"radio":["emitter"]}`, `B [{"hz":1e9}]`, "U 99999999999999999999 0"} {
+	for _, s := range []string{"S", "U 3 1", "L 0", `C {"radio":["emitter"]}`, `B [{"hz":1e9}]`, "U 99999999999999999999 0", "K 2000 23280 1000 -20"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, line string) {

@@ -15,6 +15,7 @@ type Desk struct {
 	streams [2]*stream
 	health  uint16
 	failed  []record.Cause // not told yet
+	proof   proof          // of what the microphone hears
 
 	queue   []entry            // what waits or lasts, oldest first
 	lasting map[track]struct{} // findings that have appeared and not gone, told or not

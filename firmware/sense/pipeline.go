@@ -35,6 +35,10 @@ type Pipeline[S detect.Sample] struct {
 
 	Memory Memory // nil: samples may be swapped out
 
+	// Own, if set, sees every block first. While it reports true, the unit's own test sound is in the room: detectors
+	// and meters are not shown the block, which then counts as not looked at.
+	Own func(at int64, x []S) bool
+
 	mu        sync.Mutex
 	detectors []detect.Detector[S]
 	replaced  bool
@@ -106,10 +110,13 @@ func (p *Pipeline[S]) Run(ctx context.Context) error {
 		}
 		if n > 0 {
 			x := mono(buf, n, channels)
+			own := p.Own != nil && p.Own(at, x)
 			for _, d := range using {
-				found = d.Detect(found, at, x)
+				if !own {
+					found = d.Detect(found, at, x)
+				}
 			}
-			p.note(kind, at, x, push)
+			p.note(kind, at, x, own, push)
 		}
 		if err != nil {
 			found = end(using, found)
@@ -170,14 +177,19 @@ func (p *Pipeline[S]) open() (kind int, push func(at int64, x []S)) {
 	return kind, m.(interface{ Push(int64, []S) }).Push
 }
 
+// The parts of the spectrum of sound in a status, and their edges, Hz.
+var (
+	soundParts = [...]int{record.Audible, record.Ultrasonic, record.Ultrasonic2, record.Ultrasonic3}
+	soundEdges = [...]float64{0, 15e3, 20e3, 24e3, 48e3}
+)
+
 // soundCoverage writes the share to the parts of the spectrum that lie below nyquist. A part that is cut off is seen
 // mostly at best.
 func soundCoverage(nyquist float64) func(*[8]record.Share, record.Share) {
 	const roll, some = 0.99, 500 // of a part's top; Hz of it
-	edges := [...]float64{0, 15e3, 20e3, 24e3, 48e3}
 	return func(c *[8]record.Share, share record.Share) {
-		for i, part := range [...]int{record.Audible, record.Ultrasonic, record.Ultrasonic2, record.Ultrasonic3} {
-			switch lo, hi := edges[i], edges[i+1]; {
+		for i, part := range soundParts {
+			switch lo, hi := soundEdges[i], soundEdges[i+1]; {
 			case nyquist >= roll*hi:
 				c[part] = share
 			case nyquist > lo+some:
@@ -187,12 +199,16 @@ func soundCoverage(nyquist float64) func(*[8]record.Share, record.Share) {
 	}
 }
 
-// note files a block: what came, and its levels.
-func (p *Pipeline[S]) note(kind int, at int64, x []S, push func(int64, []S)) {
+// note files a block: what came, and its levels unless it is the unit's own sound.
+func (p *Pipeline[S]) note(kind int, at int64, x []S, own bool, push func(int64, []S)) {
 	peak := peakOf(x)
 	p.Desk.mu.Lock()
 	defer p.Desk.mu.Unlock()
 	p.Desk.streams[kind].count(at, len(x), peak)
+	if own {
+		p.Desk.streams[kind].blind += int64(len(x))
+		return
+	}
 	push(at, x)
 }
 

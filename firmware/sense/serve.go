@@ -23,26 +23,18 @@ type Server struct {
 	Pipelines []Runner
 
 	Configure func(Config) error    // chooses the detectors
+	Hearing   *Hearing              // self-test of the microphone; nil: there is none
 	Baseline  func([]Emitter) error // tells those of radio what is known on the air
 
-	seq    uint8
-	failed atomic.Int32 // pipelines that have failed
-	over   atomic.Bool  // the next urgent record is the last
-	waited int          // urgent polls since a pipeline failed
+	seq  uint8
+	over atomic.Bool // the next urgent record is the last
 }
 
-var (
-	errPanicked = errors.New("sense: a programming error")
-	errFailed   = errors.New("sense: a source has failed")
-)
-
-// retryAfter is how many urgent polls after the failure of a source the process ends, to be started anew and try the
-// source again: ten minutes.
-const retryAfter = 10 * minute
+var errPanicked = errors.New("sense: a programming error")
 
 // Run serves until the control pipe ends, which means that the room unit is gone; that is nil. It also ends, once the
-// record that says so has left, when a pipeline panics and when all have failed; one that fails alone leaves the others
-// running for ten minutes. A recording that ends is no failure.
+// record that says so has left, when a pipeline panics. A source that fails is told, and the others go on: to look for it
+// again the room unit starts the process anew, because this one cannot open anything any more.
 func (s *Server) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	ended := make(chan struct{}, len(s.Pipelines))
@@ -68,6 +60,8 @@ func (s *Server) Run(ctx context.Context) error {
 			return s.Baseline(c.Baseline)
 		case 'L':
 			return s.learn(c.Learn)
+		case 'K':
+			return s.test(c.Chirp)
 		}
 		return s.answer(c)
 	})
@@ -89,9 +83,19 @@ func (s *Server) run(ctx context.Context, p Runner) {
 			s.over.Store(true)
 		}
 	}()
-	if err := p.Run(ctx); err != nil && ctx.Err() == nil && int(s.failed.Add(1)) == len(s.Pipelines) {
-		s.over.Store(true)
+	p.Run(ctx) // what a source failed of is told at the desk
+}
+
+// test begins the self-test of the microphone, or cancels it.
+func (s *Server) test(c Chirp) error {
+	switch {
+	case s.Hearing == nil:
+		return nil
+	case c == (Chirp{}):
+		s.Hearing.Cancel()
+		return nil
 	}
+	return s.Hearing.Begin(c)
 }
 
 // learn begins to learn, with nothing known, so that everything is found; or ends it, and what was learned is known
@@ -125,11 +129,6 @@ func (s *Server) answer(c Control) error {
 	}
 	if over {
 		return errPanicked
-	}
-	if s.failed.Load() > 0 {
-		if s.waited++; s.waited > retryAfter {
-			return errFailed
-		}
 	}
 	return nil
 }

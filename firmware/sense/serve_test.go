@@ -147,15 +147,19 @@ func TestPanicOfTheServerLeavesAsOneRecord(t *testing.T) {
 	})
 }
 
-func TestAllSourcesFailed(t *testing.T) {
+// TestSourceFailed: it is told once, and the process goes on to answer: it is the room unit that looks again.
+func TestSourceFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := serve(t, &diary[float32]{}, audiotest.Fail(audiotest.ErrUnplugged))
-		u.say("C {}", "U 12 0")
-		if rs := u.answers(); len(rs) != 1 || rs[0].Cause != record.SoundFailed {
-			t.Errorf("got %+v, want that sound failed", rs)
+		u.say("C {}", "U 12 0", "U 12 0", "S")
+		rs := u.answers()
+		if len(rs) != 3 || rs[0].Cause != record.SoundFailed || rs[1].Type != record.Empty || rs[2].Status.Health&record.SoundOn != 0 ||
+			rs[2].Status.Coverage[record.Ultrasonic] != record.None {
+			t.Errorf("got %+v, want that sound failed, once, and then no coverage", rs)
 		}
-		if err := <-u.done; err == nil {
-			t.Error("the process goes on without a source")
+		u.control.Close()
+		if err := <-u.done; err != nil {
+			t.Error(err)
 		}
 	})
 }

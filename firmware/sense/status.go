@@ -15,6 +15,7 @@ type stream struct {
 	at       int64 // index after the latest sample
 	samples  int64
 	lost     int64
+	blind    int64 // of samples: not shown to the detectors
 	peak     float32
 	levels   func(dst []float64) // of the meter: dBFS since the last call, NaN where nothing was measured
 	coverage func(c *[8]record.Share, share record.Share)
@@ -34,8 +35,8 @@ func (s *stream) count(at int64, n int, peak float32) {
 func (s *stream) share() record.Share {
 	const slack = 0.98 // the pipe holds a part of a second
 	due := s.rate * slot.StatusEvery.Seconds() * slack
-	seen := float64(s.samples) / math.Max(1, float64(s.samples+s.lost))
-	switch x := math.Min(seen, float64(s.samples)/due); {
+	looked := float64(s.samples - s.blind)
+	switch x := math.Min(looked/math.Max(1, float64(s.samples+s.lost)), looked/due); {
 	case x >= 0.97:
 		return record.All
 	case x >= 0.5:
@@ -84,8 +85,9 @@ func (d *Desk) Status() record.Record {
 			r.Status.Health |= clipBit[i]
 		}
 		s.coverage(&r.Status.Coverage, s.share())
-		s.samples, s.lost, s.peak = 0, 0, 0
+		s.samples, s.lost, s.blind, s.peak = 0, 0, 0, 0
 	}
+	d.proof.limit(&r.Status.Coverage)
 	d.health = 0
 	return *r
 }

@@ -29,6 +29,7 @@ func (w *Watcher) decode(b [record.Size]byte) (record.Record, error) {
 // status takes the coarse state of the room.
 func (w *Watcher) status(b [record.Size]byte, now time.Time) error {
 	w.Meter.Status(now)
+	w.statusAt = now
 	w.Events.Spoken(w.Meter)
 	r, err := w.decode(b)
 	if err != nil {
@@ -69,6 +70,9 @@ func (w *Watcher) urgent(b [record.Size]byte, p poll, now time.Time) error {
 		}
 		w.Events.Merged(r.Overflow.Kind, r.Overflow.Count)
 	case record.Dying:
+		if r.Cause == record.SoundFailed || r.Cause == record.RadioFailed {
+			w.look.missing(now)
+		}
 		w.Events.Failing(r.Cause)
 	default:
 		return fmt.Errorf("%w: %v answers an urgent poll", ErrGrammar, r.Type)

@@ -26,10 +26,14 @@ func (w *Watcher) once(ctx context.Context) End {
 	err = w.serve(ctx, p)
 	p.Control.Close()
 	defer p.Records.Close()
-	if errors.Is(err, errEnded) {
+	looking := errors.Is(err, errLook) // the end of control is its order to end
+	if looking {
+		err = nil
+	}
+	if looking || errors.Is(err, errEnded) {
 		select {
 		case ok := <-exited:
-			return End{OK: ok, Err: errEnded}
+			return End{OK: ok, Look: looking, Err: err}
 		case <-time.After(answerWithin):
 		}
 	}
@@ -38,7 +42,7 @@ func (w *Watcher) once(ctx context.Context) End {
 	case <-exited:
 	case <-time.After(answerWithin):
 	}
-	return End{Err: err}
+	return End{Look: looking, Err: err}
 }
 
 // serve polls until something ends it. It speaks and hears at the ticks of its own clock only: when within a tick an
@@ -49,8 +53,11 @@ func (w *Watcher) serve(ctx context.Context, p *Process) error {
 	if err := l.send(w.begin()...); err != nil {
 		return err
 	}
-	nextStatus := w.Clock.Now()
-	nextUrgent := nextStatus
+	nextUrgent := w.Clock.Now()
+	nextStatus := nextUrgent
+	if t := w.statusAt.Add(slot.StatusEvery); t.After(nextStatus) { // a new run does not win a status
+		nextStatus = t
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -65,6 +72,9 @@ func (w *Watcher) serve(ctx context.Context, p *Process) error {
 		}
 		if waiting {
 			continue
+		}
+		if w.look.due(now) && w.learning == idle {
+			return errLook
 		}
 		if err := l.send(w.take()...); err != nil {
 			return err

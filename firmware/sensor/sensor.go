@@ -6,7 +6,8 @@
 //	      └────────── fd 5, 6: samples, one way ───────────┘
 //
 // A record that is out of grammar, or one more than was asked for, is tampering: the process is killed and an alarm
-// raised. It is started again at most once a minute. Of its end one bit is kept: in order or not.
+// raised. It is started again at most once a minute. Of its end one bit is kept: in order or not. While one of its
+// sources is missing it is started anew after 1, 2, 5 and then every 10 minutes, to look again.
 //
 // What the sensor could say by its timing is bounded, too: an answer counts at the first tick after it came, each tick
 // that it is late costs a slot, and so does an end, which is noticed at a tick.
@@ -54,8 +55,9 @@ type Events struct {
 
 // End is what is kept of the end of a run.
 type End struct {
-	OK  bool  // the process said so
-	Err error // why it was given up, in the watcher's words; wraps ErrGrammar if it was killed for tampering
+	OK   bool  // the process said so
+	Look bool  // it was ended in order to look for a missing source; Err is nil then
+	Err  error // why it was given up, in the watcher's words; wraps ErrGrammar if it was killed for tampering
 }
 
 // Watcher runs the sensor.
@@ -80,6 +82,9 @@ type Watcher struct {
 	learning learning
 	arriving []sense.Emitter
 	expected int // of arriving
+	look     look
+
+	statusAt time.Time // of the last status, of whichever run
 }
 
 // learning is how far the sensor was asked to learn: only then may entries of a baseline come.
@@ -127,6 +132,13 @@ func (w *Watcher) Learn(on bool) {
 	w.pending = append(w.pending, sense.Control{Verb: 'L', Learn: on})
 }
 
+// Chirp tells the sensor that the room unit is about to play c; the zero Chirp, that it was not played.
+func (w *Watcher) Chirp(c sense.Chirp) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pending = append(w.pending, sense.Control{Verb: 'K', Chirp: c})
+}
+
 // Restarts returns how often the process was started again.
 func (w *Watcher) Restarts() int {
 	w.mu.Lock()
@@ -144,7 +156,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	for {
 		begun := w.Clock.Now()
 		end := w.once(ctx)
-		if ctx.Err() != nil || !w.charge(ctx, begun) {
+		if ctx.Err() != nil || !end.Look && !w.charge(ctx, begun) {
 			return nil
 		}
 		w.Log.Warn("sensor ended", "ok", end.OK, "err", end.Err)
@@ -178,9 +190,10 @@ func (w *Watcher) charge(ctx context.Context, begun time.Time) bool {
 // begin forgets the run before. It returns what the new one is told first.
 func (w *Watcher) begin() []sense.Control {
 	w.seq, w.open, w.learning, w.arriving = 0, map[uint8]finding.Finding{}, idle, nil
+	w.look.begin(w.Clock.Now())
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pending = slices.DeleteFunc(w.pending, func(c sense.Control) bool { return c.Verb == 'B' })
+	w.pending = slices.DeleteFunc(w.pending, func(c sense.Control) bool { return c.Verb == 'B' || c.Verb == 'K' })
 	return []sense.Control{{Verb: 'C', Config: &w.Config}, {Verb: 'B', Baseline: w.baseline}}
 }
 

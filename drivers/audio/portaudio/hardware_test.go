@@ -18,7 +18,7 @@ import (
 var stereo = audio.Format{Rate: 48_000, Channels: 2}
 
 func open(tb testing.TB) audio.Source {
-	src, err := Open(Config{Format: stereo})
+	src, err := Open(Config{Format: stereo, Shared: true})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestIndexFollowsClock(t *testing.T) {
 	var next, lost int64
 	read := func(span time.Duration) (first int64) {
 		first = -1
-		for begun := s.stream.Time(); s.stream.Time()-begun < span; {
+		for begun := s.stream.time(); s.stream.time()-begun < span; {
 			at, n, err := src.Read(x)
 			if err != nil {
 				t.Fatal(err)
@@ -56,12 +56,12 @@ func TestIndexFollowsClock(t *testing.T) {
 	if lost != 0 {
 		t.Errorf("lost %d frames without a pause", lost)
 	}
-	t0, at0 := s.stream.Time(), next
-	for s.stream.Time()-t0 < 5*time.Second {
+	t0, at0 := s.stream.time(), next
+	for s.stream.time()-t0 < 5*time.Second {
 		runtime.Gosched()
 	}
 	read(2 * time.Second)
-	clock := (s.stream.Time() - t0).Seconds()
+	clock := (s.stream.time() - t0).Seconds()
 	index := float64(next-at0) / float64(stereo.Rate)
 	t.Logf("pause: %d frames lost; clock %.3f s, index %.3f s", lost, clock, index)
 	if lost == 0 {

@@ -10,11 +10,11 @@ import (
 	"subrosa/drivers/audio"
 )
 
-func TestBuildWithoutCapture(t *testing.T) {
+func TestBuildWithoutDevices(t *testing.T) {
 	_, opening := Open(Config{})
 	_, listing := Devices()
 	for _, err := range []error{opening, listing} {
-		if !errors.Is(err, audio.ErrAbsent) || !strings.Contains(err.Error(), "this build has no sound capture") {
+		if !errors.Is(err, audio.ErrAbsent) || !strings.Contains(err.Error(), "this build has no sound devices") {
 			t.Errorf("got %v, want %v saying why", err, audio.ErrAbsent)
 		}
 	}

@@ -2,8 +2,6 @@ package ultrasonic
 
 import (
 	"math"
-	"slices"
-	"sort"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -16,6 +14,8 @@ type symbol struct {
 	floor      float64 // mean noise per bin
 	weight     float64
 	explained  bool
+	clear      bool
+	resumes    bool // a tone that broke off just before
 	live       bool
 }
 
@@ -27,31 +27,18 @@ const (
 	windowSeconds  = 1.5   // of evidence for an unknown beacon
 	memorySeconds  = 9.0   // of evidence for a named one: two words of a technology that speaks every 4 s
 	noiseRate      = 0.001 // segments per second and 8 kHz under noise at Default; bounded by TestNoiseRate
-	clutter        = 6.0   // weight in windowSeconds that sounds other than noise may reach: codecs, sibilants, keys
-	clutterLong    = 9.0   // … and in memorySeconds
-	clutterLeast   = 5.0   // … also where the tones spell a technology
-	natsPerWeight  = 2.0   // evidence of the alphabet that stands for a weight of 1
-	clockTicks     = 5     // equal intervals in a row that show a symbol clock
-	clockJitter    = 2     // frames
-	maxWeight      = 15.0  // of one segment
-	keyWeight      = 1.0   // of a symbol whose end or beginning counts as keying
-	fewWeight      = 3.0   // mean weight of the symbols where fewer than manyTones tell the technology
-	manyTones      = 4
-	maxDrift       = 8.0  // Hz a symbol may drift
-	sameTone       = 10.0 // Hz within which two segments carry the same tone
-	returnHz       = 6.0  // within which a symbol comes back to a tone
-	apartHz        = 40.0 // between tones that count as different ones of an unknown alphabet
-	repeats        = 2    // returns to a tone that an unknown beacon must show: chance does not repeat itself
-	chordTones     = 4    // beginnings at once that make a chord
-	chords         = 2    // that a technology of many tones at once must show
-	chordFrames    = 2
-	nameNats       = 3.5    // evidence that names a confirmed beacon
-	keyNats        = 4.5    // evidence with which keyed tones are a beacon
-	denseGrid      = 0.25   // part of its band that an alphabet covers
-	gridNats       = 5.0    // evidence of lying on such an alphabet, given its band
-	clutterTop     = 23.5e3 // Hz: clutter is strewn below, whatever the sample rate
-	spellNats      = 12.0   // evidence that overrules the explanation by audible lines
 	maxSymbols     = 512
+	maxWeight      = 15.0   // of one segment
+	maxDrift       = 8.0    // Hz a symbol may drift
+	clearRatio     = 3.2    // over the threshold of a cell, 5 dB: of a tone that noise does not cut
+	holeFrames     = 4      // of a line
+	clutterTop     = 23.5e3 // Hz: clutter is strewn below, whatever the sample rate
+	bandHz         = 6000.0 // of an unknown modem: loudspeakers and published modems do not fill more
+	nameNats       = 2.5    // evidence of its alphabet that names a confirmed beacon, where
+	sure           = 0.8    // … the probability that it is this technology and no other is at least so much
+	waitNats       = -2.0   // evidence from which on more tones may still name a beacon
+	waitWeight     = 7.0    // times the threshold: of evidence after which no name is waited for,
+	waitSeconds    = 0.25   // … nor after a silence
 )
 
 type edge int
@@ -66,7 +53,7 @@ const (
 type beacon struct {
 	c         Config
 	dt        float64 // seconds per frame
-	hi        float64
+	hi, top   float64
 	ts        []technology
 	ring      []symbol // finished, oldest first
 	live      []symbol
@@ -76,6 +63,8 @@ type beacon struct {
 	atOnce    int
 	threshold float64 // weight in windowSeconds that noise reaches with probability Pfa
 	longer    float64 // the same for memorySeconds
+	clear     float64 // times the floor: what noise does not cut
+	scraps    scraps
 
 	open       bool
 	spelt      bool    // explained symbols count too
@@ -91,9 +80,9 @@ type beacon struct {
 	around     int // lines in the beacon's band now
 }
 
-func newBeacon(c Config, dt, hi float64) beacon {
-	b := beacon{power: 1e-12, noise: 1e-12, c: c, dt: dt, ts: technologies(), ring: make([]symbol, 0, maxSymbols),
-		hi:   math.Min(hi, math.Max(clutterTop, c.LoHz+500)),
+func newBeacon(c Config, dt, hi, clear float64) beacon {
+	b := beacon{clear: clear, scraps: newScraps(), power: 1e-12, noise: 1e-12, c: c, dt: dt, ts: technologies(), ring: make([]symbol, 0, maxSymbols),
+		top: hi, hi: math.Min(hi, math.Max(clutterTop, c.LoHz+500)),
 		live: make([]symbol, 0, maxSegments), tones: make([]float64, 0, maxSymbols+maxSegments), births: make([]int64, 0, maxSymbols+maxSegments)}
 	rate := noiseRate * (hi - c.LoHz) / 8000
 	b.threshold = math.Max(clutter, poissonTail(rate*windowSeconds, c.Pfa))
@@ -115,6 +104,7 @@ func poissonTail(mu, p float64) float64 {
 // reset forgets everything: what was heard is told, and the next transmission speaks for itself.
 func (b *beacon) reset() {
 	b.ring, b.live = b.ring[:0], b.live[:0]
+	b.scraps.reset()
 	b.open, b.tech, b.confidence, b.peakWeight = false, -1, 0, 0
 }
 
@@ -123,11 +113,19 @@ func (b *beacon) steady(s *segment) bool { return float64(s.frames())*b.dt >= b.
 
 // add remembers a segment, live or ended.
 func (b *beacon) add(s *segment, live bool) {
-	if s.hits < minFrames || s.drift() > maxDrift || !s.stands() || b.steady(s) {
+	if b.steady(s) {
+		return
+	}
+	if s.hits < minFrames || s.drift() > maxDrift || !s.stands() {
+		if !live && s.hits >= scrapHits {
+			b.scraps.add(s)
+		}
 		return
 	}
 	y := symbol{born: s.born, last: s.last, hz: s.hz, power: s.meanPower(), floor: s.floor / float64(s.hits),
 		weight: math.Min(maxWeight, float64(s.hits-minFrames+1)/2), explained: s.explained(), live: live}
+	y.clear = y.power >= b.clear*y.floor
+	y.resumes = b.resumes(&y)
 	if live {
 		b.live = append(b.live, y)
 		return
@@ -142,83 +140,20 @@ func (b *beacon) add(s *segment, live bool) {
 	}
 }
 
+// resumes reports whether y goes on where another symbol or a scrap broke off: one line with a hole in it.
+func (b *beacon) resumes(y *symbol) bool {
+	for i := len(b.ring) - 1; i >= 0; i-- {
+		if z := &b.ring[i]; math.Abs(z.hz-y.hz) < returnHz && z.last < y.born && y.born-z.last <= holeFrames {
+			return true
+		}
+	}
+	return b.scraps.resumed(y)
+}
+
 // widen stretches the beacon's extent over y.
 func (b *beacon) widen(y *symbol) {
 	b.loHz, b.hiHz = math.Min(b.loHz, y.hz), math.Max(b.hiHz, y.hz)
 	b.first, b.latest = min(b.first, y.born), max(b.latest, y.last)
-}
-
-// gather walks the symbols heard since a frame and returns their weight, how often the tones changed, how many
-// sounded at once; the distinct tones are left in b.tones.
-func (b *beacon) gather(since int64, explained bool, least float64) (weight float64, symbols, atOnce int) {
-	b.tones = b.tones[:0]
-	b.eachSince(since, explained, func(y *symbol) {
-		if y.weight < least {
-			return
-		}
-		weight += y.weight
-		symbols++
-		atOnce = max(atOnce, b.overlap(y, since))
-		for _, t := range b.tones {
-			if math.Abs(t-y.hz) < sameTone {
-				return
-			}
-		}
-		b.tones = append(b.tones, y.hz)
-	})
-	return weight, symbols, atOnce
-}
-
-// eachSince calls f for the symbols heard since a frame, finished ones first.
-func (b *beacon) eachSince(since int64, explained bool, f func(*symbol)) {
-	for _, ys := range [2][]symbol{b.ring, b.live} {
-		for i := range ys {
-			if y := &ys[i]; y.last >= since && (explained || !y.explained) {
-				f(y)
-			}
-		}
-	}
-}
-
-// keyed counts the symbols that begin after another one's end: what a line that is merely there does not do.
-func (b *beacon) keyed(since int64, explained bool) (n int) {
-	first := int64(math.MaxInt64)
-	b.eachSince(since, explained, func(y *symbol) {
-		if !y.live && y.weight >= keyWeight {
-			first = min(first, y.last)
-		}
-	})
-	b.eachSince(since, explained, func(y *symbol) {
-		if y.born >= first-1 && y.weight >= keyWeight {
-			n++
-		}
-	})
-	return n
-}
-
-// overlap counts the symbols that sound in the middle of y. Finished ones lie in the order of their ends, but for
-// the few frames by which a tone outlives its last peak, and none is longer than a steady tone: only those that end
-// soon after the middle can sound in it.
-func (b *beacon) overlap(y *symbol, since int64) (n int) {
-	const slack = 4 // frames
-	mid := (y.born + y.last) / 2
-	longest := int64(b.c.ToneAfter/b.dt) + 1
-	first := sort.Search(len(b.ring), func(i int) bool { return b.ring[i].last >= max(mid, since)-slack })
-	for i := range b.ring[first:] {
-		z := &b.ring[first+i]
-		if z.last > mid+longest+slack {
-			break
-		}
-		if z.last >= since && z.born <= mid && mid <= z.last {
-			n++
-		}
-	}
-	for i := range b.live {
-		if z := &b.live[i]; z.last >= since && z.born <= mid && mid <= z.last {
-			n++
-		}
-	}
-	return n
 }
 
 // decide weighs the evidence after every few frames, and after the final one.
@@ -233,173 +168,45 @@ func (b *beacon) decide(frame int64, final bool) edge {
 	if b.open {
 		return b.follow(frame)
 	}
-	short := frame - int64(windowSeconds/b.dt)
-	long := frame - int64(memorySeconds/b.dt)
-	w, n, atOnce := b.gather(short, false, 0)
-	if w >= b.threshold && n >= 4 && b.apart() >= 3 && b.keyed(short, false) >= 2 &&
-		(b.returns(short) >= repeats+b.chance() || w >= 2*b.threshold && b.clocked(short) >= clockTicks) {
-		tech, llr, conf := name(b.ts, b.tones, atOnce, b.c.LoHz, b.hi)
-		return b.begin(short, w, tech, llr, conf, false)
+	short := sieve{since: frame - int64(windowSeconds/b.dt), clear: true}
+	for short.lo = b.c.LoHz; short.lo == b.c.LoHz || short.lo+bandHz/2 < b.c.HiHz && short.lo+bandHz/2 < b.top; short.lo += bandHz / 2 {
+		short.hi = short.lo + bandHz
+		if b.keys(short) {
+			tech, llr, conf := name(b.ts, b.tones, b.atOnce, b.c.LoHz, b.hi)
+			if llr > waitNats && llr < nameNats && b.heard < waitWeight*b.threshold && b.sounds(short, frame) && !final {
+				continue // a few more tones may name it
+			}
+			return b.begin(short.since, b.heard, tech, llr, conf, false)
+		}
 	}
 	// Clutter consists of short segments; only chords, which begin together, are believed to be made of such.
-	for _, try := range [...]struct {
-		explained bool
-		least     float64
-	}{{false, keyWeight}, {false, 0}, {true, keyWeight}, {true, 0}} {
-		if b.spells(long, try.explained, try.least) {
+	long := frame - int64(memorySeconds/b.dt)
+	for _, v := range [...]sieve{{since: long, least: keyWeight}, {since: long},
+		{since: long, least: keyWeight, explained: true}, {since: long, explained: true}} {
+		if b.spells(v) {
 			tech, llr, conf := name(b.ts, b.tones, b.atOnce, b.c.LoHz, b.hi)
-			return b.begin(long, b.heard, tech, llr, conf, try.explained)
+			return b.begin(long, b.heard, tech, llr, conf, v.explained)
 		}
 	}
 	return nothing
-}
-
-// spells reports whether the symbols of a weight of at least least spell a technology; they are left in b.tones.
-func (b *beacon) spells(since int64, explained bool, least float64) bool {
-	need := keyNats
-	if explained {
-		need = spellNats
-	}
-	w, n, atOnce := b.gather(since, explained, least)
-	b.heard, b.atOnce = w, atOnce
-	if w < clutterLeast || n < 2 || len(b.tones) < 2 || b.keyed(since, explained) < 1 {
-		return false
-	}
-	if len(b.tones) < manyTones && w < fewWeight*float64(n) {
-		return false
-	}
-	tech, llr, _ := name(b.ts, b.tones, atOnce, b.c.LoHz, b.hi)
-	t := &b.ts[tech]
-	if least < keyWeight && t.atOnceMin < chordTones {
-		return false
-	}
-	return llr >= need && w >= math.Max(clutterLeast, b.longer-(llr-need)/natsPerWeight) && b.structured(t, since, explained)
-}
-
-// structured reports whether the symbols come as the technology sends them. Chords begin together; an alphabet so
-// dense that tones strewn at random often lie on it must hit it far more often, keep a clock or come back to its tones.
-func (b *beacon) structured(t *technology, since int64, explained bool) bool {
-	switch {
-	case t.atOnceMin >= chordTones:
-		return b.chords(since, explained) >= chords
-	case t.p >= denseGrid:
-		return t.onGrid(b.tones) >= gridNats || b.clocked(since) >= clockTicks || b.returns(since) >= repeats+b.chance()
-	}
-	return true
-}
-
-// apart counts the distinct tones that lie clearly apart.
-func (b *beacon) apart() (n int) {
-	slices.Sort(b.tones)
-	last := math.Inf(-1)
-	for _, t := range b.tones {
-		if t-last >= apartHz {
-			n++
-			last = t
-		}
-	}
-	return n
-}
-
-// returns counts the symbols on a tone that was heard before, with another tone or silence between.
-func (b *beacon) returns(since int64) (n int) {
-	b.eachSince(since, false, func(y *symbol) {
-		back := false
-		b.eachSince(since, false, func(z *symbol) {
-			back = back || math.Abs(y.hz-z.hz) < returnHz && y.born-z.last >= minFrames
-		})
-		if back {
-			n++
-		}
-	})
-	return n
-}
-
-// chance is how many returns as many tones strewn at random over their band would show, with two standard deviations.
-func (b *beacon) chance() int {
-	n, band := 0.0, 1000.0
-	lo, hi := math.Inf(1), 0.0
-	for _, ys := range [2][]symbol{b.ring, b.live} {
-		for i := range ys {
-			if !ys[i].explained {
-				n++
-				lo, hi = math.Min(lo, ys[i].hz), math.Max(hi, ys[i].hz)
-			}
-		}
-	}
-	band = math.Max(band, hi-lo)
-	mean := n * (n - 1) / 2 * 2 * returnHz / band
-	return int(mean + 2*math.Sqrt(mean))
-}
-
-// clocked returns how many intervals in a row between the beginnings of symbols are equal: the mark of a modem, also
-// where no tone comes back.
-func (b *beacon) clocked(since int64) (best int) {
-	b.births = b.births[:0]
-	b.eachSince(since, false, func(y *symbol) { b.births = append(b.births, y.born) })
-	slices.Sort(b.births)
-	ticks := b.births[:0]
-	for _, t := range b.births { // a chord begins once
-		if len(ticks) == 0 || t-ticks[len(ticks)-1] > chordFrames {
-			ticks = append(ticks, t)
-		}
-	}
-	run, lo, hi := 0, int64(0), int64(0)
-	for i := 1; i < len(ticks); i++ {
-		gap := ticks[i] - ticks[i-1]
-		if gap < minFrames+1 {
-			run = 0
-			continue
-		}
-		if run > 0 && max(hi, gap)-min(lo, gap) <= clockJitter {
-			run, lo, hi = run+1, min(lo, gap), max(hi, gap)
-		} else {
-			run, lo, hi = 1, gap, gap
-		}
-		best = max(best, run)
-	}
-	return best
-}
-
-// chords counts the moments at which many tones began together.
-func (b *beacon) chords(since int64, explained bool) (n int) {
-	last := int64(math.MinInt64)
-	b.eachSince(since, explained, func(y *symbol) {
-		if y.born-last <= minFrames && last != math.MinInt64 {
-			return
-		}
-		together := 0
-		b.eachSince(since, explained, func(z *symbol) {
-			if d := z.born - y.born; d >= 0 && d <= chordFrames {
-				together++
-			}
-		})
-		if together >= chordTones {
-			n++
-			last = y.born
-		}
-	})
-	return n
 }
 
 func (b *beacon) begin(since int64, weight float64, tech int, llr, conf float64, explained bool) edge {
 	b.open, b.peakWeight, b.spelt = true, weight, explained
 	b.first, b.latest = math.MaxInt64, 0
 	b.loHz, b.hiHz = math.Inf(1), 0
-	b.eachSince(since, explained, func(y *symbol) {
-		if y.weight >= keyWeight { // what is shorter may be clutter before the message
-			b.widen(y)
-		}
-	})
+	v := sieve{since: since, least: keyWeight, explained: explained} // what is shorter may be clutter before the message
+	b.each(v, b.widen)
 	if b.latest == 0 {
-		b.eachSince(since, explained, b.widen)
+		v.least = 0
+		b.each(v, b.widen)
 	}
 	b.judge(tech, llr, conf)
 	return appeared
 }
 
 func (b *beacon) judge(tech int, llr, conf float64) {
-	if llr >= nameNats && conf >= b.confidence {
+	if llr >= nameNats && conf >= math.Max(sure, b.confidence) {
 		b.tech, b.confidence = tech, conf
 	}
 }
@@ -416,7 +223,7 @@ func (b *beacon) level() (power, floor float64) {
 	var energy, floors, n float64
 	on := 0
 	end := int64(math.MinInt64)
-	b.eachSince(b.first, b.spelt, func(y *symbol) { // born in nearly ascending order: count what sticks out
+	b.each(sieve{since: b.first, explained: b.spelt}, func(y *symbol) { // born in nearly ascending order: count what sticks out
 		frames := float64(y.last-y.born) + 1
 		energy += y.power * frames
 		floors += y.floor * frames
@@ -434,7 +241,7 @@ func (b *beacon) level() (power, floor float64) {
 
 // follow keeps an open beacon up to date and closes it after silence.
 func (b *beacon) follow(frame int64) edge {
-	w, _, atOnce := b.gather(b.first, b.spelt, 0)
+	w, _, atOnce := b.gather(sieve{since: b.first, explained: b.spelt})
 	b.peakWeight = math.Max(b.peakWeight, w)
 	tech, llr, conf := name(b.ts, b.tones, atOnce, b.c.LoHz, b.hi)
 	b.judge(tech, llr, conf)

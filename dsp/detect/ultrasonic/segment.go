@@ -44,21 +44,26 @@ func (s *segment) add(frame int64, p peak) {
 	}
 }
 
-// stands reports whether the tone keeps its level for most of its length, within 6 dB: what is struck decays, a
-// symbol stands, but for its edges and the room's reverberation.
+// stands reports whether the tone keeps its level within 6 dB: what is struck decays as fast at first as later, a
+// symbol stands for its length and then falls off. It stands for most of the segment, but for the symbol's edges;
+// where a strong one lingers in a room for longer than it lasted, at least for twice as long as it takes to fall on
+// by another 6 dB.
 func (s *segment) stands() bool {
 	ls := s.levels[:min(s.hits, len(s.levels))]
 	top := float32(0)
 	for _, v := range ls {
 		top = max(top, v)
 	}
-	n := 0
+	n, falling := 0, 0
 	for _, v := range ls {
-		if v >= top/4 {
+		switch {
+		case v >= top/4:
 			n++
+		case v >= top/16:
+			falling++
 		}
 	}
-	return 2*n >= len(ls)
+	return 2*n >= len(ls) || n >= minFrames+2 && n >= 2*falling
 }
 
 // frames is how long the segment lasts, in frames.

@@ -5,12 +5,15 @@
 //
 // A symbol of such a modem is a tone that stays on one frequency for at least 50 ms; so a segment must last five
 // frames, longer than any click spreads over the overlapping windows. Under noise alone segments are rare and
-// come as a Poisson process; a beacon is confirmed when the weight of the segments within a window passes what
-// that process reaches with probability Pfa, and their tones change. There is no learning phase: what already
-// plays at start-up is found like anything else. Lines that sound together with audible ones of similar level are
-// partials of music, bells or machines and count only for a technology whose alphabet they spell.
+// come as a Poisson process, whose weight within a window passes a threshold with probability Pfa. Other sounds make
+// segments, too, but more scraps than segments: a beacon is told where tones that stand far above the floor follow
+// each other, are nearly all that sounds in their band, and are long, keep a clock or come back to their places; or,
+// from less, where they spell a published alphabet. There is no learning phase: what already plays at start-up is
+// found like anything else. Lines that sound together with audible ones of similar level are partials of music, bells
+// or machines and count only for a technology whose alphabet they spell.
 //
-// The technology is named by the likelihood ratio of its alphabet of tones against tones strewn at random.
+// The technology is named by the Bayes factor of its alphabet of tones against an alphabet that nobody knows, strewn
+// at random over the band that the tones fill.
 package ultrasonic
 
 import (
@@ -102,7 +105,7 @@ func New(rate int, c Config) (*Detector, error) {
 	d.floor = make([]float32, d.stft.Bins())
 	d.peaks = make([]peak, 0, maxPeaks)
 	d.segments = newTracker(0.8*d.binHz, c.LoHz, maxSegments, maxPeaks)
-	d.beacon = newBeacon(c, d.frameSeconds(), float64(d.hi)*d.binHz)
+	d.beacon = newBeacon(c, d.frameSeconds(), float64(d.hi)*d.binHz, clearRatio*floorBias*float64(d.alpha))
 	d.each, d.ended = d.onFrame, d.onEnded
 	return d, nil
 }

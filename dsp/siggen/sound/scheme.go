@@ -1,6 +1,7 @@
 package sound
 
 import (
+	"math"
 	"math/rand/v2"
 
 	"subrosa/dsp/siggen"
@@ -47,6 +48,15 @@ func Unknown(r *rand.Rand, lo, hi float64) Scheme {
 		tones[i] = from + width*(float64(i)+siggen.Between(r, 0.1, 0.9))/float64(len(tones))
 	}
 	return Scheme{"unknown", tones, chords(0.06, 0.20, 1, 2)}
+}
+
+// UnknownGrid returns a scheme nobody has published whose 4 to 32 tones are equally spaced, by 25 to 250 Hz, within
+// 4 kHz of [lo, hi], as those of most published ones are.
+func UnknownGrid(r *rand.Rand, lo, hi float64) Scheme {
+	n := 4 + r.IntN(29)
+	step := siggen.Between(r, 25, math.Min(250, 4000/float64(n)))
+	from := siggen.Between(r, lo, hi-step*float64(n-1))
+	return Scheme{"unknown", steps(from, step, n), chords(0.06, 0.20, 1, 2)}
 }
 
 func steps(lo, step float64, n int) []float64 {
