@@ -9,7 +9,7 @@ import (
 func TestOverlap(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for run := range 200 {
-		b := newBeacon(Default, 512.0/48000, 23500, 48000.0/2048)
+		b := newBeacon(Default, 512.0/48000, 23500, 1)
 		longest := int(Default.ToneAfter/b.dt) - 1
 		frame := int64(1000)
 		for range 1 + r.IntN(maxSymbols) {
