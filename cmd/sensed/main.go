@@ -92,7 +92,7 @@ func run(ctx context.Context, args []string) error {
 		if err := seal.Inside(seal.Rights{Out: []int{recordsFD}, Calls: deviceCalls(*soundName, air.source)}); err != nil {
 			return err
 		}
-		defer e.hold()()
+		defer e.hold(s.Hearing)()
 	}
 	return s.Run(ctx)
 }
@@ -106,10 +106,10 @@ type ears struct {
 }
 
 // hold has everything that keeps samples locked in memory; wipe it when all has ended.
-func (e *ears) hold() (wipe func()) {
+func (e *ears) hold(h *sense.Hearing) (wipe func()) {
 	held := new(seal.Held)
 	if e.sound != nil {
-		e.sound.Memory = held
+		e.sound.Memory, h.Memory = held, held
 	}
 	if e.radio != nil {
 		e.radio.Memory = held

@@ -92,6 +92,8 @@ func opening(pid int) []Call {
 		{"bind", unix.SYS_BIND, "the kernel's news of devices: there is no other socket", nil, 0},
 		{"setsockopt", unix.SYS_SETSOCKOPT, "the kernel's news of devices", nil, 0},
 		{"getsockname", unix.SYS_GETSOCKNAME, "the kernel's news of devices", nil, 0},
+		{"sendto", unix.SYS_SENDTO, "there is no socket to send on: C libraries then write to their pipe", nil, uint32(unix.ENOTSOCK)},
+		{"recvfrom", unix.SYS_RECVFROM, "the same for reading", nil, uint32(unix.ENOTSOCK)},
 		{"prctl", unix.SYS_PRCTL, "sealing; names of threads", nil, 0},
 		{"prlimit64", unix.SYS_PRLIMIT64, "sealing, on itself", only(0, 0, pid), 0},
 		{"getrlimit", unix.SYS_GETRLIMIT, "how large stacks are", nil, 0},

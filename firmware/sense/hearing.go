@@ -15,6 +15,8 @@ import (
 //
 // What it keeps of the room, the seconds of a test, it clears as soon as it has judged them.
 type Hearing struct {
+	Memory Memory // nil: the recording may be swapped out
+
 	desk *Desk
 	rate int
 	full chan struct{} // a recording is complete
@@ -60,7 +62,14 @@ func (h *Hearing) Begin(c Chirp) error {
 		if err != nil {
 			return fmt.Errorf("sense: self-test: %w", err)
 		}
-		h.sweep, h.ear, h.x = s, ear, make([]float32, ear.N())
+		x := make([]float32, ear.N())
+		if h.Memory != nil {
+			h.Memory.Release(h.x)
+			if err := h.Memory.Hold(x); err != nil {
+				return fmt.Errorf("sense: self-test: %w", err)
+			}
+		}
+		h.sweep, h.ear, h.x = s, ear, x
 	}
 	h.level, h.n, h.phase = float64(c.LevelDB), 0, collecting
 	h.desk.doubt(chirp.Bands(s))
