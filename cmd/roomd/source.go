@@ -8,8 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"subrosa/cmd/roomd/internal/feed"
 	"subrosa/cmd/roomd/internal/remote"
@@ -30,7 +33,7 @@ import (
 
 // sensorProcess chooses where the samples come from, and says in p what they cover.
 func sensorProcess(ctx context.Context, c Config, clk clock.Clock, began time.Time, log *slog.Logger, p *room.Parts) (sensor.Start, error) {
-	box, args, err := sealed(c, p.Unsealed)
+	box, args, err := sealed(c, p.Unsealed, log)
 	if err != nil {
 		return nil, err
 	}
@@ -74,29 +77,63 @@ func sensorProcess(ctx context.Context, c Config, clk clock.Clock, began time.Ti
 // libraries are what programs are linked against.
 var libraries = []string{"/lib", "/lib64", "/usr/lib", "/usr/local/lib", "/etc/ld.so.cache"}
 
-// sealed returns the box for the sensor and its first arguments. It is tried: what this machine cannot enforce must be
-// said now, since the sensor has no way to say it.
-func sealed(c Config, unsealed bool) (*seal.Box, []string, error) {
+// sealed returns the box for the sensor, made anew for each start, and its first arguments. It is tried: what this
+// machine cannot enforce must be said now, since the sensor has no way to say it.
+func sealed(c Config, unsealed bool, log *slog.Logger) (box func() *seal.Box, args []string, err error) {
 	if unsealed {
 		return nil, []string{"--unsealed"}, nil
 	}
-	box := &seal.Box{Read: slices.Clone(libraries), Out: []int{sensor.RecordsFD}, Given: sensor.Given}
-	if c.Sound.Source == "microphone" {
-		box.Read = append(box.Read, "/etc/alsa", "/etc/asound.conf", "/usr/share/alsa", "/proc/asound", "/dev/snd")
-		box.Devices = append(box.Devices, captureNodes("/dev/snd")...)
+	if err := lockable(c); err != nil {
+		return nil, nil, err
 	}
-	if c.Radio.Source == "rtlsdr" || c.Radio.Source == "hackrf" {
-		// Which nodes these will be is known only once they are plugged in; what else is on the bus, udev's rights decide.
-		box.Read = append(box.Read, "/sys/bus", "/sys/devices", "/sys/class", "/run/udev")
-		box.Devices = append(box.Devices, "/dev/bus/usb")
-	}
-	if err := box.Try(); err != nil {
+	first := sensorBox(c)
+	if err := first.Try(); err != nil {
 		return nil, nil, fmt.Errorf("the sensor cannot be sealed on this machine: %w; --unsealed starts it all the same, and is written on the wall and in every entry of the record", err)
 	}
-	return box, nil, nil
+	if first.Shared {
+		log.Warn("this machine allows no namespaces of its own to the sensor; it is sealed without them")
+	}
+	if b, err := os.ReadFile("/proc/sys/kernel/seccomp/actions_logged"); err == nil && slices.Contains(strings.Fields(string(b)), "log") {
+		log.Warn("a hostile sensor could write to this machine's kernel log: see docs/operation.md", "sysctl", "kernel.seccomp.actions_logged")
+	}
+	return func() *seal.Box {
+		b := sensorBox(c)
+		b.Shared = first.Shared
+		return b
+	}, nil, nil
 }
 
-// captureNodes returns those devices of sound that take it in: what could play is out of the sensor's reach.
+// lockable says so if the buffers of a receiver cannot be kept out of swap: the sensor has no way to say it.
+func lockable(c Config) error {
+	const need = 32 << 20 // a HackRF's at 20 MS/s are 16 MiB
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &l); err != nil {
+		return fmt.Errorf("locked memory: %w", err)
+	}
+	if receiver := c.Radio.Source == "rtlsdr" || c.Radio.Source == "hackrf"; receiver && l.Max < need {
+		return fmt.Errorf("a receiver's samples must not be swapped out: raise the limit of locked memory from %d to %d MiB (ulimit -H -l, or LimitMEMLOCK= of the service), or start with --unsealed", l.Max>>20, need>>20)
+	}
+	return nil
+}
+
+// sensorBox is what the sensor may reach until it has opened its devices.
+func sensorBox(c Config) *seal.Box {
+	b := &seal.Box{Read: slices.Clone(libraries), Out: []int{sensor.RecordsFD}, Given: sensor.Given}
+	if c.Sound.Source == "microphone" {
+		b.Read = append(b.Read, "/etc/alsa", "/etc/asound.conf", "/usr/share/alsa", "/proc/asound")
+		b.List = append(b.List, "/dev/snd")
+		b.Devices = append(b.Devices, captureNodes("/dev/snd")...)
+	}
+	if c.Radio.Source == "rtlsdr" || c.Radio.Source == "hackrf" {
+		b.Read = append(b.Read, "/sys/bus", "/sys/devices", "/sys/class", "/run/udev")
+		b.List = append(b.List, "/dev/bus/usb")
+		b.Devices = append(b.Devices, receiverNodes("/sys/bus/usb/devices", "/dev/bus/usb")...)
+	}
+	return b
+}
+
+// captureNodes returns those devices of sound that take it in, and the controls of their cards, without which ALSA's
+// library opens none: with these a card can be told to play what it hears.
 func captureNodes(dir string) (nodes []string) {
 	for _, pattern := range []string{"pcmC*D*c", "controlC*"} {
 		found, err := filepath.Glob(filepath.Join(dir, pattern))
@@ -105,6 +142,35 @@ func captureNodes(dir string) (nodes []string) {
 		}
 	}
 	return nodes
+}
+
+// usbReceivers are vendor and product of the receivers that are let through.
+var usbReceivers = []string{"0bda:2832", "0bda:2838", "1d50:6089", "1d50:604b", "1d50:cc15"}
+
+// receiverNodes returns the nodes of the receivers that are plugged in now, and of no other USB device.
+func receiverNodes(devices, nodes string) (out []string) {
+	dirs, err := filepath.Glob(filepath.Join(devices, "*"))
+	if err != nil {
+		return nil
+	}
+	for _, d := range dirs {
+		read := func(name string) string {
+			b, err := os.ReadFile(filepath.Join(d, name))
+			if err != nil {
+				return ""
+			}
+			return strings.TrimSpace(string(b))
+		}
+		if !slices.Contains(usbReceivers, read("idVendor")+":"+read("idProduct")) {
+			continue
+		}
+		bus, err1 := strconv.Atoi(read("busnum"))
+		dev, err2 := strconv.Atoi(read("devnum"))
+		if err1 == nil && err2 == nil {
+			out = append(out, filepath.Join(nodes, fmt.Sprintf("%03d", bus), fmt.Sprintf("%03d", dev)))
+		}
+	}
+	return out
 }
 
 func microphoneArgs(s Sound) []string {

@@ -132,11 +132,12 @@ func (r *Room) bandName(i int) string {
 
 // spoken keeps the windows of the slots. The sensor's watcher calls it from its own goroutine and waits: the next
 // record is not asked for before this one is noted.
-func (r *Room) spoken(m *slot.Meter) {
+func (r *Room) spoken(m *slot.Meter) error {
 	bits := m.Bits(r.p.Clock.Now())
 	err := r.p.State.Save("slots", m)
 	r.post(func() {
 		r.bits = bits
 		r.check("state", "slots", err)
 	})
+	return err
 }

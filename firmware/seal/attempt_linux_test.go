@@ -121,6 +121,10 @@ func attempts(dir string, pid int) []attempt {
 			mask := [16]uint64{^uint64(0)}
 			return sys(unix.SYS_SCHED_SETAFFINITY, 0, 128, uintptr(unsafe.Pointer(&mask)))
 		}},
+		{"another's cores", Process, one(unix.SYS_SCHED_SETAFFINITY), false, false, func() error {
+			mask := [16]uint64{^uint64(0)}
+			return sys(unix.SYS_SCHED_SETAFFINITY, uintptr(pid), 128, uintptr(unsafe.Pointer(&mask)))
+		}},
 		{"System V shared memory", Process, one(unix.SYS_SHMGET), false, false, func() error { return sys(unix.SYS_SHMGET, 0, 4096, 0o600|unix.IPC_CREAT) }},
 		{"keyring", Process, one(unix.SYS_KEYCTL), false, false, func() error { return sys(unix.SYS_KEYCTL, unix.KEYCTL_GET_KEYRING_ID, ^uintptr(1), 0) }},
 
@@ -130,7 +134,7 @@ func attempts(dir string, pid int) []attempt {
 		}},
 		{"memory of another as a file", Trace, one(unix.SYS_OPENAT), true, false, open("/proc/"+itoa(pid)+"/maps", unix.O_RDONLY)},
 		{"dumpable again", Trace, one(unix.SYS_PRCTL), false, false, func() error { return sys(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 1) }},
-		{"core files again", Trace, one(unix.SYS_PRLIMIT64), false, false, func() error {
+		{"limits", Trace, one(unix.SYS_PRLIMIT64), false, false, func() error {
 			return sys(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_CORE, 0, memory)
 		}},
 
@@ -140,6 +144,7 @@ func attempts(dir string, pid int) []attempt {
 		{"vectors", Speak, one(unix.SYS_WRITEV), false, false, func() error { return sys(unix.SYS_WRITEV, spare, vec, 1) }},
 		{"splice", Speak, one(unix.SYS_VMSPLICE), false, false, func() error { return sys(unix.SYS_VMSPLICE, spare, vec, 1, 0) }},
 		{"a double", Speak, one(unix.SYS_DUP), false, false, func() error { return made(unix.SYS_DUP, spare) }},
+		{"a double by fcntl", Speak, one(unix.SYS_FCNTL), false, false, func() error { return made(unix.SYS_FCNTL, spare, unix.F_DUPFD_CLOEXEC, 20) }},
 		{"size of a pipe", Speak, one(unix.SYS_FCNTL), false, false, func() error { return sys(unix.SYS_FCNTL, spare, unix.F_SETPIPE_SZ, 1<<19) }},
 		{"flags of a pipe", Speak, one(unix.SYS_FCNTL), false, false, func() error { return sys(unix.SYS_FCNTL, spare, unix.F_SETFL, unix.O_WRONLY) }},
 		{"lock on a file", Speak, one(unix.SYS_FCNTL), false, false, func() error {

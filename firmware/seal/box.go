@@ -20,6 +20,7 @@ import (
 // Box is the outer seal: what a program may reach from its first instruction on, whether it seals itself or not.
 type Box struct {
 	Read    []string // files and folders that may be read, and programs in them run; the program itself is always one
+	List    []string // folders that may be listed, but nothing in them read
 	Devices []string // device nodes, or folders of them, that may be read, written and asked; what is not there is left out
 	Out     []int    // of the given descriptors, those that may be written to
 	Given   int      // how many descriptors it is given, at most 8; 0: the standard three
@@ -125,7 +126,7 @@ func become(told string) error {
 	if err := dropCapabilities(); err != nil {
 		return err
 	}
-	if err := moreMemory(); err != nil {
+	if err := limit(); err != nil {
 		return err
 	}
 	if err := landlock.V7.BestEffort().Restrict(o.rules()...); err != nil {
@@ -167,6 +168,9 @@ func (o *order) rules() []landlock.Rule {
 			rs = append(rs, landlock.ROFiles(p))
 		}
 	}
+	for _, p := range o.List {
+		rs = append(rs, landlock.PathAccess(lsys.AccessFSReadDir, p).IgnoreIfMissing())
+	}
 	for _, p := range o.Devices {
 		if st, err := os.Stat(p); err == nil && st.IsDir() {
 			rs = append(rs, landlock.PathAccess(file|lsys.AccessFSReadDir, p))
@@ -190,15 +194,25 @@ func dropCapabilities() error {
 	return nil
 }
 
-// moreMemory raises the limit of locked memory as far as it goes: sample buffers are kept out of swap.
-func moreMemory() error {
-	var l unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &l); err != nil {
+// limit sets what the program may use: memory that can be locked as far as it goes, since sample buffers are kept out of
+// swap; other memory and descriptors so that it cannot take them from others; no core file. How many threads it makes
+// is for the service's TasksMax.
+func limit() error {
+	var locked unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &locked); err != nil {
 		return fmt.Errorf("seal: %w", err)
 	}
-	l.Cur = l.Max
-	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &l); err != nil {
-		return fmt.Errorf("seal: %w", err)
+	locked.Cur = locked.Max
+	for what, l := range map[int]unix.Rlimit{unix.RLIMIT_MEMLOCK: locked, unix.RLIMIT_CORE: noCore,
+		unix.RLIMIT_DATA: {Cur: mostData, Max: mostData}, unix.RLIMIT_NOFILE: {Cur: mostFiles, Max: mostFiles}} {
+		if err := unix.Setrlimit(what, &l); err != nil {
+			return fmt.Errorf("seal: limit %d: %w", what, err)
+		}
 	}
 	return nil
 }
+
+const (
+	mostData  = 1 << 30
+	mostFiles = 256
+)

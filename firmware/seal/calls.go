@@ -38,7 +38,7 @@ func base(pid int) []Call {
 		{"brk", unix.SYS_BRK, "C's allocator", nil, 0},
 		{"mlock", unix.SYS_MLOCK, "sample buffers stay out of swap", nil, 0},
 		{"munlock", unix.SYS_MUNLOCK, "the same, at the end", nil, 0},
-		{"clone", unix.SYS_CLONE, "threads of this process; no other process", []Check{{{0, thread, thread}}}, 0},
+		{"clone", unix.SYS_CLONE, "threads of this process; no other process", []Check{{{0, thread | unix.CLONE_PIDFD, thread}}}, 0},
 		{"clone3", unix.SYS_CLONE3, "cannot be looked into: C libraries then take clone", nil, uint32(unix.ENOSYS)},
 		{"rseq", unix.SYS_RSEQ, "C threads register themselves", nil, 0},
 		{"set_robust_list", unix.SYS_SET_ROBUST_LIST, "C threads register themselves", nil, 0},
@@ -67,7 +67,7 @@ func writes(fds []int) []Call {
 // libraries, and the calls that seal. Which files they reach, Landlock decides.
 func opening(pid int) []Call {
 	return append([]Call{
-		{"execve", unix.SYS_EXECVE, "once, from the stage; then Landlock leaves this program only", nil, 0},
+		{"execve", unix.SYS_EXECVE, "once, from the stage; programs among its libraries stay in the box", nil, 0},
 		{"openat", unix.SYS_OPENAT, "what Landlock lets through", nil, 0},
 		{"newfstatat", unix.SYS_NEWFSTATAT, "looking for files", nil, 0},
 		{"fstat", unix.SYS_FSTAT, "looking for files", nil, 0},
@@ -81,7 +81,7 @@ func opening(pid int) []Call {
 		{"getcwd", unix.SYS_GETCWD, "looking for files", nil, 0},
 		{"mmap", unix.SYS_MMAP, "programs and libraries, buffers of devices", nil, 0},
 		{"mprotect", unix.SYS_MPROTECT, "the loader", nil, 0},
-		{"fcntl", unix.SYS_FCNTL, "flags of descriptors", only(1, unix.F_SETFL, unix.F_SETFD, unix.F_DUPFD_CLOEXEC), 0},
+		{"fcntl", unix.SYS_FCNTL, "flags of descriptors", only(1, unix.F_SETFL, unix.F_SETFD), 0},
 		{"ioctl", unix.SYS_IOCTL, "devices that Landlock lets it open", nil, 0},
 		{"pipe2", unix.SYS_PIPE2, "threads wake each other", nil, 0},
 		{"eventfd2", unix.SYS_EVENTFD2, "threads wake each other", nil, 0},
@@ -94,7 +94,8 @@ func opening(pid int) []Call {
 		{"getsockname", unix.SYS_GETSOCKNAME, "the kernel's news of devices", nil, 0},
 		{"sendto", unix.SYS_SENDTO, "there is no socket to send on: C libraries then write to their pipe", nil, uint32(unix.ENOTSOCK)},
 		{"recvfrom", unix.SYS_RECVFROM, "the same for reading", nil, uint32(unix.ENOTSOCK)},
-		{"prctl", unix.SYS_PRCTL, "sealing; names of threads", nil, 0},
+		{"prctl", unix.SYS_PRCTL, "sealing; no name, which the kernel log would carry, and not dumpable again", []Check{
+			{{0, half, unix.PR_SET_NO_NEW_PRIVS}}, {{0, half, unix.PR_GET_NAME}}, {{0, half, unix.PR_SET_DUMPABLE}, {1, whole, 0}}}, 0},
 		{"prlimit64", unix.SYS_PRLIMIT64, "sealing, on itself", only(0, 0, pid), 0},
 		{"getrlimit", unix.SYS_GETRLIMIT, "how large stacks are", nil, 0},
 		{"seccomp", unix.SYS_SECCOMP, "sealing", nil, 0},
@@ -102,10 +103,8 @@ func opening(pid int) []Call {
 		{"landlock_add_rule", unix.SYS_LANDLOCK_ADD_RULE, "sealing", nil, 0},
 		{"landlock_restrict_self", unix.SYS_LANDLOCK_RESTRICT_SELF, "sealing", nil, 0},
 		{"set_tid_address", unix.SYS_SET_TID_ADDRESS, "C threads", nil, 0},
-		{"sched_setaffinity", unix.SYS_SCHED_SETAFFINITY, "cores for threads of sound", nil, 0},
 		{"sched_getparam", unix.SYS_SCHED_GETPARAM, "threads of sound", nil, 0},
 		{"sched_getscheduler", unix.SYS_SCHED_GETSCHEDULER, "threads of sound", nil, 0},
-		{"sched_setscheduler", unix.SYS_SCHED_SETSCHEDULER, "threads of sound", nil, 0},
 		{"sysinfo", unix.SYS_SYSINFO, "C's allocator", nil, 0},
 		{"uname", unix.SYS_UNAME, "C libraries", nil, 0},
 		{"getuid", unix.SYS_GETUID, "C libraries", nil, 0},

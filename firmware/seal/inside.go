@@ -73,12 +73,16 @@ func Inside(r Rights) error {
 	return nil
 }
 
+// noCore is a limit of one byte: too short for a file, and, unlike 0, no program that takes core files through a pipe is
+// started either, core(5).
+var noCore = unix.Rlimit{Cur: 1, Max: 1}
+
 // closeToOthers keeps other processes of the same user out: no core file, no ptrace, no /proc/PID/mem.
 func closeToOthers() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return denied(Trace, "PR_SET_DUMPABLE", err)
 	}
-	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &noCore); err != nil {
 		return denied(Trace, "RLIMIT_CORE", err)
 	}
 	return nil

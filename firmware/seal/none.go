@@ -18,10 +18,11 @@ func Inside(Rights) error { return errSystem }
 
 // Box is the outer seal.
 type Box struct {
-	Read, Devices []string
-	Out           []int
-	Given         int
-	Shared        bool
+	Read, List []string
+	Devices    []string
+	Out        []int
+	Given      int
+	Shared     bool
 }
 
 // Command fails.

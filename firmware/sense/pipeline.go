@@ -84,13 +84,14 @@ const blocksPerSecond = 25
 
 // Run reads until the source ends or ctx does. io.EOF of the source is nil; another error is filed at the desk, too.
 func (p *Pipeline[S]) Run(ctx context.Context) error {
-	kind, push := p.open()
+	kind, meter := p.open()
+	push := meter.Push
 	stop := context.AfterFunc(ctx, func() { p.Source.Close() })
 	defer stop()
 	channels := max(1, p.Channels)
 	buf := make([]S, max(256, p.Rate/blocksPerSecond)*channels)
 	found := make([]detect.Detection, 0, 64)
-	if err := p.hold(buf, p.Source); err != nil {
+	if err := p.hold(buf, p.Source, meter); err != nil {
 		p.Desk.Fail(failed[kind])
 		return err
 	}
@@ -157,8 +158,11 @@ func mono[S detect.Sample](buf []S, n, channels int) []S {
 	return buf[:n]
 }
 
-// open makes the stream known to the desk. push feeds its meter.
-func (p *Pipeline[S]) open() (kind int, push func(at int64, x []S)) {
+// meter measures the coarse levels of a stream.
+type meter[S detect.Sample] interface{ Push(at int64, x []S) }
+
+// open makes the stream known to the desk.
+func (p *Pipeline[S]) open() (kind int, _ meter[S]) {
 	s := &stream{rate: float64(p.Rate), centre: p.Centre}
 	var m any
 	switch any(*new(S)).(type) {
@@ -174,7 +178,7 @@ func (p *Pipeline[S]) open() (kind int, push func(at int64, x []S)) {
 	p.Desk.mu.Lock()
 	defer p.Desk.mu.Unlock()
 	p.Desk.streams[kind] = s
-	return kind, m.(interface{ Push(int64, []S) }).Push
+	return kind, m.(meter[S])
 }
 
 // The parts of the spectrum of sound in a status, and their edges, Hz.

@@ -12,8 +12,9 @@ import (
 
 // Command starts the program with the descriptors that package sense expects: 3 and 4 for records and control, and 5
 // and 6 for the given pipes, either of which may be nil. feed is called with the writing ends once the process runs;
-// it owns them. The program runs in the box; nil: unsealed.
-func Command(box *seal.Box, path string, args []string, sound, radio bool, feed func(sound, radio *os.File)) Start {
+// it owns them. The program runs in the box, which is asked for at every
+// start, since devices come and go; nil: unsealed.
+func Command(box func() *seal.Box, path string, args []string, sound, radio bool, feed func(sound, radio *os.File)) Start {
 	return func(ctx context.Context) (*Process, error) {
 		var theirs, ours []*os.File
 		undo := func() {
@@ -68,12 +69,12 @@ const (
 	RecordsFD = 3
 )
 
-func command(box *seal.Box, path string, args []string) (*exec.Cmd, error) {
+func command(box func() *seal.Box, path string, args []string) (*exec.Cmd, error) {
 	if box != nil {
 		if _, err := os.Stat(path); err != nil { // inside, it could not be told
 			return nil, err
 		}
-		return box.Command(path, args...)
+		return box().Command(path, args...)
 	}
 	cmd := exec.Command(path, args...)
 	cmd.Env = []string{} // nothing of ours is its business

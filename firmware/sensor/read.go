@@ -30,7 +30,7 @@ func (w *Watcher) decode(b [record.Size]byte) (record.Record, error) {
 func (w *Watcher) status(b [record.Size]byte, now time.Time) error {
 	w.Meter.Status(now)
 	w.statusAt = now
-	w.Events.Spoken(w.Meter)
+	w.spoken()
 	r, err := w.decode(b)
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func (w *Watcher) urgent(b [record.Size]byte, p poll, now time.Time) error {
 		return nil
 	}
 	within := w.Meter.Fill(now, p.Closed || w.isClosed()) && p.Left > 0
-	w.Events.Spoken(w.Meter)
+	w.spoken()
 	r, err := w.decode(b)
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func (w *Watcher) urgent(b [record.Size]byte, p poll, now time.Time) error {
 		}
 		w.finding(&r, p.at)
 	case record.Known:
-		return w.known(r.Known)
+		return w.known(r.Known, p.Closed)
 	case record.Merged:
 		if !sensed(r.Overflow.Kind) {
 			return fmt.Errorf("%w: findings of kind %v", ErrGrammar, r.Overflow.Kind)
@@ -127,7 +127,10 @@ func (w *Watcher) end(f finding.Finding, at time.Time) {
 var shares = [...]string{"not looked at", "partly looked at", "mostly looked at", "looked at"}
 
 // known collects a learned baseline. One that nobody asked for would hide what listens: tampering.
-func (w *Watcher) known(e record.Emitter) error {
+func (w *Watcher) known(e record.Emitter, closed bool) error {
+	if closed {
+		return fmt.Errorf("%w: an entry of a baseline in a closed session", ErrGrammar)
+	}
 	if w.learning != over {
 		return fmt.Errorf("%w: a baseline that nobody asked for", ErrGrammar)
 	}

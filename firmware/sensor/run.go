@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -65,7 +66,11 @@ func (w *Watcher) serve(ctx context.Context, p *Process) error {
 		case <-w.Clock.After(max(0, nextUrgent.Sub(w.Clock.Now()))):
 		}
 		now := w.Clock.Now()
+		missed := now.Sub(nextUrgent) > slot.UrgentEvery/2 // sending was held up, which the sensor can do: not off the grid
 		nextUrgent = later(nextUrgent, slot.UrgentEvery, now)
+		if missed {
+			continue
+		}
 		waiting, err := w.hear(l, now)
 		if err != nil {
 			return err
@@ -86,7 +91,7 @@ func (w *Watcher) serve(ctx context.Context, p *Process) error {
 			}
 		}
 		closed := w.isClosed()
-		if err := l.ask(sense.Control{Verb: 'U', Left: w.Meter.Left(now, closed), Closed: closed}, now); err != nil {
+		if err := l.ask(sense.Control{Verb: 'U', Left: w.left(now, closed), Closed: closed}, now); err != nil {
 			return err
 		}
 	}
@@ -123,11 +128,11 @@ func (w *Watcher) late(since, now time.Time) error {
 		return nil
 	}
 	closed := w.isClosed()
-	if w.Meter.Left(now, closed) == 0 {
+	if w.left(now, closed) == 0 {
 		return errors.New("sensor: late, with no slot left to be late in")
 	}
 	w.Meter.Fill(now, closed)
-	w.Events.Spoken(w.Meter)
+	w.spoken()
 	return nil
 }
 
@@ -235,7 +240,12 @@ func (l *line) read(r io.Reader) {
 
 func (l *line) send(cs ...sense.Control) error {
 	for _, c := range cs {
-		if _, err := io.WriteString(l.control, c.String()+"\n"); err != nil {
+		if d, ok := l.control.(interface{ SetWriteDeadline(time.Time) error }); ok {
+			_ = d.SetWriteDeadline(time.Now().Add(answerWithin)) // where there is none, as in tests, a reader reads
+		}
+		if _, err := io.WriteString(l.control, c.String()+"\n"); errors.Is(err, os.ErrDeadlineExceeded) {
+			return fmt.Errorf("%w: it does not read what it is told", ErrGrammar)
+		} else if err != nil {
 			return errEnded // only a reader that is gone makes a pipe fail
 		}
 	}

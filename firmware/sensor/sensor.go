@@ -10,7 +10,7 @@
 // sources is missing it is started anew after 1, 2, 5 and then every 10 minutes, to look again.
 //
 // What the sensor could say by its timing is bounded, too: an answer counts at the first tick after it came, each tick
-// that it is late costs a slot, and so does an end, which is noticed at a tick.
+// that it is late costs a slot, and so does a run, for its end, which is noticed at a tick.
 package sensor
 
 import (
@@ -50,7 +50,7 @@ type Events struct {
 	Merged   func(kind detect.Kind, n int) // findings that were only counted
 	Failing  func(record.Cause)            // the sensor or one of its sources is about to end
 	Ended    func(End)                     // what it held open is not known any more
-	Spoken   func(m *slot.Meter)           // a slot was filled: keep the windows
+	Spoken   func(m *slot.Meter) error     // keep the windows; with an error, no slot may be filled until one succeeds
 }
 
 // End is what is kept of the end of a run.
@@ -85,6 +85,7 @@ type Watcher struct {
 	look     look
 
 	statusAt time.Time // of the last status, of whichever run
+	mute     bool      // the windows could not be kept
 }
 
 // learning is how far the sensor was asked to learn: only then may entries of a baseline come.
@@ -153,10 +154,21 @@ func (w *Watcher) Run(ctx context.Context) error {
 	} else {
 		w.Meter.Fill(w.Clock.Now(), true) // the unit may have ended between the last record and its note
 	}
-	for {
+	w.statusAt = w.Meter.LastStatus()
+	// The last start may have been another room unit's, a moment ago.
+	if !w.pause(ctx, w.Meter.LastStart()) {
+		return nil
+	}
+	for first := true; ; first = false {
+		if !first && !w.slotFree(ctx) {
+			return nil
+		}
 		begun := w.Clock.Now()
+		w.Meter.Fill(begun, w.isClosed()) // for how and when this run will end, which may be the sensor's choice
+		w.Meter.Start(begun)
+		w.spoken()
 		end := w.once(ctx)
-		if ctx.Err() != nil || !end.Look && !w.charge(ctx, begun) {
+		if ctx.Err() != nil || !w.tick(ctx, begun) {
 			return nil
 		}
 		w.Log.Warn("sensor ended", "ok", end.OK, "err", end.Err)
@@ -164,27 +176,59 @@ func (w *Watcher) Run(ctx context.Context) error {
 		w.mu.Lock()
 		w.restarts++
 		w.mu.Unlock()
-		select {
-		case <-ctx.Done():
+		if !w.pause(ctx, begun) {
 			return nil
-		case <-w.Clock.After(max(0, restartEvery-w.Clock.Now().Sub(begun))):
 		}
 	}
 }
 
-// charge counts the end of a run as a filled slot, and waits for the tick after it: that and when it ended may be the
-// sensor's choice. False if ctx ended.
-func (w *Watcher) charge(ctx context.Context, begun time.Time) bool {
-	now := w.Clock.Now()
-	tick := later(begun, slot.UrgentEvery, now)
+// pause waits until a start is due again after the last. False if ctx ended.
+func (w *Watcher) pause(ctx context.Context, last time.Time) bool {
+	wait := restartEvery - w.Clock.Now().Sub(last)
+	if wait > restartEvery { // the clock was set back
+		wait = restartEvery
+	}
 	select {
 	case <-ctx.Done():
 		return false
-	case <-w.Clock.After(tick.Sub(now)):
+	case <-w.Clock.After(max(0, wait)):
+		return true
 	}
-	w.Meter.Fill(w.Clock.Now(), w.isClosed())
-	w.Events.Spoken(w.Meter)
+}
+
+// spoken has the windows kept. What is not kept would be forgotten by a restart: then nothing may be said.
+func (w *Watcher) spoken() { w.mute = w.Events.Spoken(w.Meter) != nil }
+
+// left returns how many urgent slots may be filled at now.
+func (w *Watcher) left(now time.Time, closed bool) int {
+	if w.mute {
+		return 0
+	}
+	return w.Meter.Left(now, closed)
+}
+
+// slotFree waits for a slot that may be filled. False if ctx ended.
+func (w *Watcher) slotFree(ctx context.Context) bool {
+	for w.left(w.Clock.Now(), w.isClosed()) == 0 {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-w.Clock.After(slot.UrgentEvery):
+			w.spoken() // it may be kept again
+		}
+	}
 	return true
+}
+
+// tick waits for the first tick of a run's clock from now on: an end is noticed there. False if ctx ended.
+func (w *Watcher) tick(ctx context.Context, begun time.Time) bool {
+	now := w.Clock.Now()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-w.Clock.After(later(begun, slot.UrgentEvery, now).Sub(now)):
+		return true
+	}
 }
 
 // begin forgets the run before. It returns what the new one is told first.

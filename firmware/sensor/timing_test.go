@@ -59,7 +59,7 @@ func TestBeingLateCosts(t *testing.T) {
 		}})
 		w.run(t, 15*time.Second)
 		time.Sleep(2 * time.Second) // what still answers comes to its end
-		if got, want := w.Meter.Left(time.Now().Add(-2*time.Second), false), slot.PerMinute-1-6; got != want {
+		if got, want := w.Meter.Left(time.Now().Add(-2*time.Second), false), slot.PerMinute-2-6; got != want {
 			t.Errorf("%d slots left after the start and six late ticks, want %d", got, want)
 		}
 		if len(w.ends) != 0 {

@@ -38,6 +38,21 @@ type Meter struct {
 	filled   []time.Time // of the last hour, ascending
 	closed   []time.Time // those of them that were filled in a closed session
 	statuses []time.Time
+	started  time.Time // the sensor, last
+}
+
+// Start notes that the sensor was started at now.
+func (m *Meter) Start(now time.Time) { m.started = now }
+
+// LastStart returns when the sensor was last started; zero if that is not known.
+func (m *Meter) LastStart() time.Time { return m.started }
+
+// LastStatus returns when the last status slot was; zero if there was none in the last hour.
+func (m *Meter) LastStatus() time.Time {
+	if len(m.statuses) == 0 {
+		return time.Time{}
+	}
+	return m.statuses[len(m.statuses)-1]
 }
 
 // New returns the meter of a sensor that has never spoken.
@@ -129,17 +144,18 @@ func (m *Meter) forget(now time.Time) {
 	}
 }
 
-// file is the form on disk. Format 1 had no Closed.
+// file is the form on disk. Format 1 had no Closed, format 2 no Started.
 type file struct {
 	Format   int         `json:"format"`
 	Filled   []time.Time `json:"filled"`
 	Closed   []time.Time `json:"closed"`
 	Statuses []time.Time `json:"statuses"`
+	Started  time.Time   `json:"started"`
 }
 
 // MarshalJSON saves the windows.
 func (m *Meter) MarshalJSON() ([]byte, error) {
-	return json.Marshal(file{2, m.filled, m.closed, m.statuses})
+	return json.Marshal(file{3, m.filled, m.closed, m.statuses, m.started})
 }
 
 // UnmarshalJSON restores them.
@@ -151,15 +167,15 @@ func (m *Meter) UnmarshalJSON(b []byte) error {
 	switch f.Format {
 	case 1:
 		f.Closed = slices.Clone(f.Filled) // not known: the stricter
-	case 2:
+	case 2, 3:
 	default:
-		return fmt.Errorf("slot: format %d, this program reads 1 and 2", f.Format)
+		return fmt.Errorf("slot: format %d, this program reads 1 to 3", f.Format)
 	}
 	for _, ts := range [][]time.Time{f.Filled, f.Closed, f.Statuses} {
 		if len(ts) > 2*perHourAtMost || !slices.IsSortedFunc(ts, time.Time.Compare) {
 			return fmt.Errorf("slot: %d times, want at most %d, ascending", len(ts), 2*perHourAtMost)
 		}
 	}
-	m.filled, m.closed, m.statuses = f.Filled, f.Closed, f.Statuses
+	m.filled, m.closed, m.statuses, m.started = f.Filled, f.Closed, f.Statuses, f.Started
 	return nil
 }

@@ -71,11 +71,12 @@ func TestSoak(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	args := []string{"--sound", "pipe", "--radio", "pipe"}
 	box := &seal.Box{Read: []string{"/lib", "/lib64", "/usr/lib", "/etc/ld.so.cache"}, Out: []int{sensor.RecordsFD}, Given: sensor.Given}
+	boxed := func() *seal.Box { return box }
 	if err := box.Try(); err != nil {
 		t.Logf("measured: the soak is unsealed: %v", err)
-		box, args = nil, append(args, "--unsealed")
+		boxed, args = nil, append(args, "--unsealed")
 	}
-	start := sensor.Command(box, program(t, "sensed"), args, true, true, func(sound, radio *os.File) {
+	start := sensor.Command(boxed, program(t, "sensed"), args, true, true, func(sound, radio *os.File) {
 		s.feeds.Go(func() { s.play(ctx, sound, s.sound) })
 		s.feeds.Go(func() { s.play(ctx, radio, s.radio) })
 	})
@@ -133,7 +134,7 @@ func (s *soak) events() sensor.Events {
 		Merged:   func(detect.Kind, int) {},
 		Failing:  func(c record.Cause) { lock(func() { s.ends = append(s.ends, fmt.Errorf("failing: %v", c)) }) },
 		Ended:    func(e sensor.End) { lock(func() { s.ends = append(s.ends, e.Err) }) },
-		Spoken:   func(*slot.Meter) {},
+		Spoken:   func(*slot.Meter) error { return nil },
 	}
 }
 

@@ -48,8 +48,9 @@ func (s step) matches(e Event) bool {
 	return e.Event == s.event && e.State == s.state && (s.kind == "" || s.kind == e.Kind && s.name == e.Name)
 }
 
-// expected is what a run must show, in this order. Other events may come between.
-var expected = []step{
+// expected is what a run must show: events of one sort in this order, and alarms once the session is on its way to
+// closed. Events of different sorts come on topics of their own and may overtake each other. Others may come between.
+var expectedSteps = [...]step{
 	{"unit", "online", "", ""},
 	{"session", "open", "", ""},
 	{"session", "planned", "", ""},
@@ -67,7 +68,7 @@ var expected = []step{
 // judge follows the expected steps through the events. Nothing but the alarms among them is planted: another one, or one
 // of them twice, is a surprise.
 type judge struct {
-	next     int
+	came     [len(expectedSteps)]bool
 	raised   map[string]string // kind and name → id
 	surprise []Event
 }
@@ -76,13 +77,33 @@ func (j *judge) see(e Event) {
 	if e.Event == "alarm" && e.State == "raised" && j.surprising(e) {
 		j.surprise = append(j.surprise, e)
 	}
-	if j.next < len(expected) && expected[j.next].matches(e) {
-		j.next++
+	for i, s := range expectedSteps {
+		if !j.came[i] && s.event == e.Event {
+			j.came[i] = s.matches(e) && (s.event != "alarm" || j.under())
+			return
+		}
 	}
 }
 
+// under reports whether the session is at least on its way to closed.
+func (j *judge) under() bool {
+	return j.came[slices.IndexFunc(expectedSteps[:], func(s step) bool { return s.state == "sweep" })]
+}
+
+// missing returns the first step that has not come, and how many have.
+func (j *judge) missing() (first step, came int) {
+	for i := len(expectedSteps) - 1; i >= 0; i-- {
+		if j.came[i] {
+			came++
+		} else {
+			first = expectedSteps[i]
+		}
+	}
+	return first, came
+}
+
 func (j *judge) surprising(e Event) bool {
-	if !slices.ContainsFunc(expected, func(s step) bool { return s.matches(e) }) {
+	if !slices.ContainsFunc(expectedSteps[:], func(s step) bool { return s.matches(e) }) {
 		return true
 	}
 	what := e.Kind + " " + e.Name
@@ -96,11 +117,14 @@ func (j *judge) surprising(e Event) bool {
 	return false
 }
 
-func (j *judge) done() bool { return j.next == len(expected) }
+func (j *judge) done() bool {
+	_, came := j.missing()
+	return came == len(expectedSteps)
+}
 
 func (j *judge) err() error {
-	if !j.done() {
-		return fmt.Errorf("demo: %d of %d expected events came; missing: %v", j.next, len(expected), expected[j.next])
+	if first, came := j.missing(); came < len(expectedSteps) {
+		return fmt.Errorf("demo: %d of %d expected events came; missing: %v", came, len(expectedSteps), first)
 	}
 	if len(j.surprise) > 0 {
 		e := j.surprise[0]

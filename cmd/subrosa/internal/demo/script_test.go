@@ -9,7 +9,7 @@ import (
 
 // run is a run in which everything comes as expected, with other events between.
 func run() (es []Event) {
-	for i, s := range expected {
+	for i, s := range expectedSteps {
 		id := s.kind
 		es = append(es, Event{T: float64(i), Event: s.event, State: s.state, Kind: s.kind, Name: s.name, ID: id},
 			Event{Event: "alarm", State: "held", Kind: "new-emitter", Name: "ism433", ID: "new-emitter"})
@@ -32,11 +32,17 @@ func TestJudge(t *testing.T) {
 		}, "missing: session arming"},
 		{"nothing", func([]Event) []Event { return nil }, "0 of 12"},
 		{"wrong order", func(es []Event) []Event { slices.Reverse(es); return es }, "missing"},
-		{"alarm before closed", func(es []Event) []Event {
+		{"alarm before anything", func(es []Event) []Event {
 			return append([]Event{alarmOf("ultrasonic-beacon", "ggwave", "ultrasonic-beacon")}, slices.DeleteFunc(es, func(e Event) bool {
 				return e.State == "raised" && e.Name == "ggwave"
 			})...)
 		}, "missing: alarm raised (ultrasonic-beacon ggwave)"},
+		{"alarm overtakes closed", func(es []Event) []Event {
+			i := slices.IndexFunc(es, func(e Event) bool { return e.State == "closed" })
+			closed := es[i]
+			es = slices.Delete(es, i, i+1)
+			return slices.Insert(es, slices.IndexFunc(es, func(e Event) bool { return e.State == "acknowledged" }), closed)
+		}, ""},
 		{"an alarm that nobody planted", func(es []Event) []Event { return append(es, alarmOf("sensor-dead", "broker", "x")) }, "unexpected alarm sensor-dead broker at 42.0 s"},
 		{"another name", func(es []Event) []Event { return append(es, alarmOf("ultrasonic-beacon", "lisnr", "x")) }, "unexpected alarm ultrasonic-beacon lisnr"},
 		{"an alarm doubled", func(es []Event) []Event { return append(es, alarmOf("new-emitter", "ism433", "x")) }, "unexpected alarm new-emitter ism433"},
