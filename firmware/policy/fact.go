@@ -200,7 +200,7 @@ func (f *Facts) Set(name string, value any) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("policy: fact %s cannot be %.40v, want %s", name, value, facts[i].wants())
+	return fmt.Errorf("policy: fact %s cannot be %.40s, want %s", name, fmt.Sprint(value), facts[i].wants())
 }
 
 // Must is Set for names and values that are the program's own. It panics if they do not fit.

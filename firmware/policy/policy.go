@@ -128,7 +128,8 @@ func (r *Rule) Facts() (names []string) {
 	return names
 }
 
-// applies reports whether the rule counts now. A state or kind that is not known counts as every one: the strict answer.
+// applies reports whether the rule counts now. A state or kind that is not known, or a kind that the policy does not have,
+// counts as every one: the strict answer.
 func (r *Rule) applies(s session.State, k Kind) bool {
 	return (s == "" || slices.Contains(r.States, s)) && (k == "" || slices.Contains(r.Kinds, k))
 }

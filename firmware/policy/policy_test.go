@@ -272,7 +272,6 @@ func TestLevelWithin(t *testing.T) {
 			t.Errorf("%v: %+v, want %s", kind, f[0], want)
 		}
 	}
-	p.Rules[0].Kinds = Kinds
 	f, _ := Evaluate(p, facts1(t, map[string]any{"session_state": "closed", "session_kind": "confidential"}), epoch, nil)
 	if f[0].Verdict != Violated {
 		t.Errorf("above the highest: %+v", f[0])
