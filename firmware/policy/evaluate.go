@@ -159,9 +159,7 @@ func Evaluate(p *Policy, f *Facts, now time.Time, prev State) ([]Finding, State)
 	if kind != "" {
 		a.level = types.Bool(kind.Within(p.Highest))
 	}
-	if !slices.Contains(p.Kinds, kind) {
-		kind = "" // not meant for this room: every rule counts
-	}
+	kind = p.own(kind)
 	findings, next := make([]Finding, len(p.Rules)), make(State, len(p.Rules))
 	var act cel.Activation = a
 	for i := range p.Rules {

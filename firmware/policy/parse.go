@@ -218,6 +218,8 @@ func (r *reader) block(o map[string]node, x *Rule) {
 			case BlockClosing:
 				if !in(session.State.Step) {
 					r.fail(i.off, "block-closing can never follow: none of the states is handover, sweep or arming")
+				} else if !slices.Contains(x.States, x.Step) && x.Step != "" {
+					r.fail(i.off, "block-closing at the step %s can never follow: it is not among the states; name another \"step\"", x.Step)
 				}
 				if x.Override == nil || !slices.Contains(x.Override.Roles, session.Chair) {
 					r.fail(i.off, "block-closing needs an override by the chair: the machine never stops a session for good")

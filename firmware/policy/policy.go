@@ -128,10 +128,33 @@ func (r *Rule) Facts() (names []string) {
 	return names
 }
 
-// applies reports whether the rule counts now. A state or kind that is not known, or a kind that the policy does not have,
-// counts as every one: the strict answer.
+// applies reports whether the rule counts now. A state or kind that is not known counts as every one: the strict answer.
+// A rule that blocks closing, and counts in a closed session, counts while it is interrupted, for that is to be closed
+// again.
 func (r *Rule) applies(s session.State, k Kind) bool {
-	return (s == "" || slices.Contains(r.States, s)) && (k == "" || slices.Contains(r.Kinds, k))
+	again := s == session.Interrupted && r.Has(BlockClosing) && slices.Contains(r.States, session.Closed)
+	return (s == "" || again || slices.Contains(r.States, s)) && (k == "" || slices.Contains(r.Kinds, k))
+}
+
+// own returns k, or "" for a kind that the policy does not have: a session that is not meant for this room keeps every rule.
+func (p *Policy) own(k Kind) Kind {
+	if !slices.Contains(p.Kinds, k) {
+		return ""
+	}
+	return k
+}
+
+// Blocks reports whether the rule is a point of the session now; later means that it counts only in a step to come.
+func (p *Policy) Blocks(r *Rule, s session.State, k Kind) (blocks, later bool) {
+	k = p.own(k)
+	switch {
+	case !r.Has(BlockClosing):
+		return false, false
+	case r.applies(s, k):
+		return true, false
+	}
+	later = s.Step() && slices.Index(session.States, s) < slices.Index(session.States, r.Step) && r.applies(r.Step, k)
+	return later, later
 }
 
 // meet reports whether a session of that kind can be in the state: the room is public while it is open, and only then.

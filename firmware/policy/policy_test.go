@@ -82,6 +82,7 @@ func TestRefused(t *testing.T) {
 		{"never public", file(rule("w", "windows_closed", `"kinds": ["public", "internal"]`)), `can never apply to kind "public" in these states`},
 		{"never open", change(`["handover", "closed"]`, `["handover", "open"], "kinds": ["nonpublic"]`), `can never apply in state "open"`},
 		{"no block", change(`["handover", "closed"]`, `["closed"]`), `block-closing can never follow`},
+		{"no block at this step", change(`["handover", "closed"]`, `["sweep", "closed"]`), `block-closing at the step handover can never follow`},
 		{"no chair", change(`["chair"]`, `["isms"]`), `block-closing needs an override by the chair`},
 		{"no interruption", strings.Replace(change(`["handover", "closed"]`, `["handover"]`), `"block-closing"`, `"propose-interruption"`, 1), `propose-interruption can never follow`},
 		{"step", strings.Replace(good, `"block-closing"`, `"record"], "step": "arming", "serves": ["Hausregel"`, 1), `the rule has "serves" twice`},
@@ -261,6 +262,20 @@ func TestVerdicts(t *testing.T) {
 	at(50+3602, "closed", false, true, Grace, "windows_closed")
 	if f := at(1000, "closed", false, true, Grace, "windows_closed"); !f.Since.Equal(epoch.Add(1000 * time.Second)) {
 		t.Errorf("the clock was set back, and it is broken since %v", f.Since)
+	}
+}
+
+// TestBlocks: a rule is a point from the handover on, also before its own step, and while the session is interrupted.
+func TestBlocks(t *testing.T) {
+	p := parse(t, strings.Replace(file(rule("a", "windows_closed", `"step": "arming"`, `"kinds": ["nonpublic"]`)), `["handover", "closed"]`, `["arming", "closed"]`, 1))
+	for s, want := range map[session.State][2]bool{session.Open: {}, session.Planned: {}, session.Handover: {true, true}, session.Sweep: {true, true},
+		session.Arming: {true, false}, session.Closed: {true, false}, session.Interrupted: {true, false}, session.Restoring: {}} {
+		for k, counts := range map[Kind]bool{Nonpublic: true, Internal: false, "": true, Confidential: true} { // the last is not of this policy
+			blocks, later := p.Blocks(&p.Rules[0], s, k)
+			if blocks != (want[0] && counts) || later != (want[1] && counts) {
+				t.Errorf("%s of kind %q: %v, later %v", s, k, blocks, later)
+			}
+		}
 	}
 }
 
