@@ -173,7 +173,21 @@ func (r *reader) rule(n node, p *Policy) Rule {
 			r.condition(c.off, &x)
 		}
 	}
+	r.silent(o, &x)
 	return x
+}
+
+// silent refuses points about findings: points stand on the wall, and findings are told to the chair alone.
+func (r *reader) silent(o map[string]node, x *Rule) {
+	if !x.Has(BlockClosing) {
+		return
+	}
+	for _, name := range x.Facts() {
+		if f, _ := FactOf(name); (f.Source == FromAlarms || f.Source == FromDetector) && name != "alarms_unit" {
+			r.fail(o["reactions"].off, "block-closing would show findings (%s) on the wall: use propose-interruption or inform-chair", name)
+			return
+		}
+	}
 }
 
 // reach finds states and kinds at which the rule can never apply, and fills in the kinds that are left out.

@@ -83,6 +83,7 @@ func TestRefused(t *testing.T) {
 		{"never open", change(`["handover", "closed"]`, `["handover", "open"], "kinds": ["nonpublic"]`), `can never apply in state "open"`},
 		{"no block", change(`["handover", "closed"]`, `["closed"]`), `block-closing can never follow`},
 		{"no block at this step", change(`["handover", "closed"]`, `["sweep", "closed"]`), `block-closing at the step handover can never follow`},
+		{"on the wall", file(rule("w", "windows_closed && alarms_radio == 0")), `block-closing would show findings (alarms_radio) on the wall`},
 		{"no chair", change(`["chair"]`, `["isms"]`), `block-closing needs an override by the chair`},
 		{"no interruption", strings.Replace(change(`["handover", "closed"]`, `["handover"]`), `"block-closing"`, `"propose-interruption"`, 1), `propose-interruption can never follow`},
 		{"step", strings.Replace(good, `"block-closing"`, `"record"], "step": "arming", "serves": ["Hausregel"`, 1), `the rule has "serves" twice`},
@@ -153,7 +154,7 @@ func TestColumnThroughEscapes(t *testing.T) {
 
 func TestTaken(t *testing.T) {
 	for _, c := range []string{"windows_closed", "windows_closed || !room_occupied", `session_kind != "nonpublic" || phones_in_locker >= people_counted`,
-		`room_occupied ? alarms_open == 0 : true`, `session_state in ["closed", "handover"] && doors_closed`, "phones_in_locker > 3 && phones_in_locker < 5",
+		`room_occupied ? alarms_unit == 0 : true`, `session_state in ["closed", "handover"] && doors_closed`, "phones_in_locker > 3 && phones_in_locker < 5",
 		"phones_in_locker == 3\n|| windows_closed"} {
 		p := parse(t, file(rule("a", c)))
 		if len(p.Hash) != 64 || len(p.Rules[0].Facts()) == 0 || !slices.Equal(p.Rules[0].Kinds, []Kind{Internal, Nonpublic}) {
