@@ -123,7 +123,7 @@ func (r *Room) decided(c session.Changed) {
 	now := r.p.Clock.Now()
 	for i, f := range r.rules.found {
 		rule := &p.Rules[i]
-		if f.Verdict == policy.Kept || f.Verdict == policy.Idle || !r.accepted(rule) {
+		if f.Verdict == policy.Kept || f.Verdict == policy.Idle || f.Verdict == policy.Overridden || !r.accepted(rule) {
 			continue
 		}
 		next, err := policy.Decide(p, r.rules.state, now, rule.ID, c.Role, c.Reason)

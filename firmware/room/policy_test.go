@@ -2,6 +2,7 @@ package room
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -246,5 +247,53 @@ func TestGatheredFacts(t *testing.T) {
 func TestRuleWords(t *testing.T) {
 	if w := RuleWords(parsed(t, "a: windows_closed: "+blocks))["rule-a"]; w.DE != "Regel a" || w.EN != "rule a" || len(RuleWords(nil)) != 0 {
 		t.Errorf("%+v", w)
+	}
+}
+
+// TestReadyPolicies leads a whole session by each of the ready policies, in a room with nothing wired: the chair decides on
+// what nobody measures, the record says so, and no entry is refused.
+func TestReadyPolicies(t *testing.T) {
+	for _, name := range []string{"small-town", "city-council", "committee"} {
+		t.Run(name, func(t *testing.T) {
+			b, err := os.ReadFile("../../provisioning/policies/" + name + ".json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := policy.Parse(name, b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := &house{t: t, dir: t.TempDir(), clock: &hand{epoch}, policy: p}
+			h.start()
+			t.Cleanup(func() { h.stop() })
+			start := session.Start(session.Chair)
+			start.Schedule.Kind, start.Schedule.Level = "council", "nonpublic"
+			h.pass(20 * time.Second)
+			h.must(start)
+			for range 40 {
+				if h.pass(10 * time.Second); h.session.Next == session.NextConfirm {
+					h.must(session.Confirm(session.Chair, "urgent"))
+				}
+			}
+			if h.session.State != session.Closed {
+				t.Fatalf("%s: %v", h.session.State, h.points())
+			}
+			h.must(session.End(session.Clerk))
+			h.pass(5 * time.Second)
+			got := h.policyEntries()
+			for _, want := range []string{"judged", "overridden windows", "overridden doors"} {
+				if !slices.Contains(got, want) {
+					t.Errorf("no %q in %v", want, got)
+				}
+			}
+			if n := count(h.entries(), "policy.overridden"); h.session.State != session.Open || n < 2 {
+				t.Errorf("%s, %d exceptions", h.session.State, n)
+			}
+			for i, e := range got { // this room is not sealed, and has learned no baseline; nothing else is known to be wrong
+				if strings.HasPrefix(e, "violated") && e != "violated sealed" && e != "violated baseline" || strings.HasPrefix(e, "overridden") && slices.Contains(got[:i], e) {
+					t.Errorf("%s is recorded, or twice: %v", e, got)
+				}
+			}
+		})
 	}
 }
