@@ -34,7 +34,7 @@ func parsed(t *testing.T, rules ...string) *policy.Policy {
 	for i, r := range rules {
 		f := strings.SplitN(r, ": ", 3)
 		rules[i] = fmt.Sprintf(`{"id": %q, "text": {"de": "Regel %s", "en": "rule %s"}, "condition": %q, "override": {"roles": ["chair"],
-			"reasons": ["urgent"], "for": "1h"}, %s}`, f[0], f[0], f[0], f[1], f[2])
+			"reasons": ["urgent"], "for": "10m"}, %s}`, f[0], f[0], f[0], f[1], f[2])
 	}
 	p, err := policy.Parse("test", []byte(`{"format": 1, "id": "test", "text": {"de": "Probe", "en": "Test"}, "highest": "confidential",
 		"kinds": ["public", "internal", "nonpublic", "confidential"], "rules": [`+strings.Join(rules, ",")+`]}`))
@@ -118,7 +118,7 @@ func TestRuleBlocksUntilTheChairDecides(t *testing.T) {
 	if r.Hash != h.policy.Hash || r.Verdicts["overridden"] != 1 || r.Verdicts["unmeasured"] != 1 || r.Verdicts["ok"] != 0 {
 		t.Errorf("reported %+v", r)
 	}
-	h.pass(time.Hour)
+	h.pass(10 * time.Minute)
 	if got := h.policyEntries(); got[len(got)-1] != "unmeasured stream" {
 		t.Errorf("after the exception has ended: %v", got)
 	}
