@@ -55,8 +55,8 @@ type Fact struct {
 	Values []string // of a Choice
 	Unit   string   // of a Count
 	Source Source
-	// Point is the point of the session that proves the same; "" for none. A source that is absent is read from a point
-	// of that name, as soon as the room has one.
+	// Point is the point of the session that proves the same; "" for none, and with a hyphen at its end all that begin so.
+	// A source that is absent is read from it, as soon as the room has one.
 	Point string
 	Text  report.Text // as it reads when it is true
 }
@@ -101,7 +101,7 @@ var facts = append([]Fact{
 	{Name: "hearing_loop_off", Type: Bool, Source: FromHandover, Point: "hearing-loop-off", Text: report.Text{DE: "Höranlage aus", EN: "hearing loop off"}},
 	{Name: "overflow_off", Type: Bool, Source: FromHandover, Point: "overflow-off", Text: report.Text{DE: "Ton in Nebenräumen aus", EN: "sound in other rooms off"}},
 	{Name: "gallery_cleared", Type: Bool, Source: FromHandover, Point: "gallery-cleared", Text: report.Text{DE: "Zuhörerplätze geräumt", EN: "gallery cleared"}},
-	{Name: "seats_looked", Type: Bool, Source: FromHandover, Point: "seats-looked", Text: report.Text{DE: "unter den Sitzen nachgesehen", EN: "seats looked under"}},
+	{Name: "seats_looked", Type: Bool, Source: FromHandover, Point: "seats-", Text: report.Text{DE: "unter den Sitzen nachgesehen", EN: "seats looked under"}},
 
 	{Name: "roster_confirmed", Type: Bool, Source: FromRoster, Point: "roster", Text: report.Text{DE: "Teilnehmende bestätigt", EN: "attendance confirmed"}},
 	{Name: "assistants_locked", Type: Bool, Source: FromLockdown, Point: "assistants", Text: report.Text{DE: "Sprachassistenten gesperrt", EN: "voice assistants locked"}},

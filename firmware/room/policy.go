@@ -105,10 +105,15 @@ func (r *Room) follow(ps []session.Point) []session.Point {
 func provenBy(rule *policy.Rule, ps []session.Point) (names []string) {
 	for _, name := range rule.Facts() {
 		f, _ := policy.FactOf(name)
-		if f.Point == "" || !slices.ContainsFunc(ps, func(p session.Point) bool { return p.Name == f.Point }) {
+		some := false
+		for _, p := range ps {
+			if f.Point != "" && proves(p.Name, f.Point) {
+				names, some = append(names, p.Name), true
+			}
+		}
+		if !some {
 			return nil
 		}
-		names = append(names, f.Point)
 	}
 	return names
 }
@@ -267,15 +272,34 @@ func (r *Room) kind(s session.State) policy.Kind {
 	return ""
 }
 
-// pending are details of a point that say that nobody knows.
-var pending = []string{"unknown", "not-measurable", "waiting", "fault", "line-fault"}
+// pending are details of an unproven point that say that nobody knows yet.
+var pending = []string{"", "unknown", "not-measurable", "waiting", "fault", "line-fault", "stale", "heads-unknown"}
 
-// fromPoint returns what a point says of a fact: nil where it says nothing.
-func fromPoint(ps []session.Point, name string) any {
+// proves reports whether a point of the session is one of those that a fact is proven by: the point of that name; of
+// "seats-" every one that begins so; of "stream-off" also those of a second and third, such as "stream-2-off".
+func proves(point, fact string) bool {
+	device, off := strings.CutSuffix(fact, "-off")
+	return point == fact || strings.HasSuffix(fact, "-") && strings.HasPrefix(point, fact) ||
+		off && strings.HasPrefix(point, device+"-") && strings.HasSuffix(point, "-off")
+}
+
+// fromPoint returns what the points say of a fact: false if one says so, nil if there is none or one says nothing.
+func fromPoint(ps []session.Point, fact string) any {
+	var all any
 	for _, p := range ps {
-		if p.Name == name && (p.Proven || !slices.Contains(pending, p.Detail)) {
-			return p.Proven
+		switch {
+		case !proves(p.Name, fact):
+		case p.Proven && all == nil:
+			all = true
+		case p.Proven:
+		case slices.Contains(pending, p.Detail):
+			all = "unknown"
+		default:
+			return false
 		}
 	}
-	return nil
+	if all != true {
+		return nil
+	}
+	return true
 }

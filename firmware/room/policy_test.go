@@ -238,9 +238,37 @@ func TestGatheredFacts(t *testing.T) {
 	}
 	h.must(session.Start(session.Chair))
 	known(false, "session_kind")
-	if fromPoint([]session.Point{{Name: "stream-off", Detail: "on"}}, "stream-off") != false ||
-		fromPoint([]session.Point{{Name: "stream-off", Detail: "unknown"}}, "stream-off") != nil || fromPoint(nil, "stream-off") != nil {
-		t.Error("points are misread")
+}
+
+// TestFactsFromPoints: a fact that points prove holds only if all of them do, and is not measured while nobody has said.
+func TestFactsFromPoints(t *testing.T) {
+	on, off := session.Point{Name: "stream-off", Detail: "on"}, session.Point{Name: "stream-off", Proven: true}
+	for i, tt := range []struct {
+		points []session.Point
+		fact   string
+		want   any
+	}{
+		{nil, "stream-off", nil},
+		{[]session.Point{off}, "stream-off", true},
+		{[]session.Point{on}, "stream-off", false},
+		{[]session.Point{off, {Name: "stream-2-off", Detail: "on"}}, "stream-off", false},
+		{[]session.Point{off, {Name: "stream-2-off", Detail: "stale"}}, "stream-off", nil},
+		{[]session.Point{{Name: "stream-2-off", Detail: "unknown"}, off}, "stream-off", nil},
+		{[]session.Point{off, {Name: "recorder-off", Detail: "on"}}, "stream-off", true},
+		{[]session.Point{{Name: "gallery-cleared"}}, "gallery-cleared", nil},
+		{[]session.Point{{Name: "seats-left", Proven: true}, {Name: "seats-right"}}, "seats-", nil},
+		{[]session.Point{{Name: "seats-left", Proven: true}, {Name: "seats-right", Proven: true}}, "seats-", true},
+	} {
+		if got := fromPoint(tt.points, tt.fact); got != tt.want {
+			t.Errorf("%d: got %v, want %v", i, got, tt.want)
+		}
+	}
+	p := parsed(t, "media: stream_off && recorder_off: "+blocks)
+	if got := provenBy(&p.Rules[0], []session.Point{on, {Name: "stream-2-off"}}); got != nil {
+		t.Errorf("proven by %v, without a point for the recorder", got)
+	}
+	if got := provenBy(&p.Rules[0], []session.Point{on, {Name: "stream-2-off"}, {Name: "recorder-off"}}); len(got) != 3 {
+		t.Errorf("proven by %v, want all three", got)
 	}
 }
 
