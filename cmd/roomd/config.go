@@ -13,6 +13,7 @@ import (
 	"subrosa/dsp/chirp"
 	"subrosa/firmware/config"
 	"subrosa/firmware/detectors"
+	"subrosa/firmware/policy"
 	"subrosa/firmware/sense"
 	"subrosa/firmware/topic"
 )
@@ -36,6 +37,9 @@ type Config struct {
 	Radio Radio `json:"radio"`
 
 	Panel board.Config `json:"panel"` // what is wired to the unit
+
+	Policy string         `json:"policy"` // file of the room's rules; "": none
+	rules  *policy.Policy // that it holds
 
 	Timezone          string `json:"timezone"` // of the times on the pages
 	WallShowsFindings bool   `json:"wall_shows_findings"`
@@ -92,7 +96,7 @@ func loadConfig(path string) (Config, error) {
 		c.Name = c.Room
 	}
 	dir := filepath.Dir(path)
-	for _, p := range []*string{&c.CA, &c.Cert, &c.Key, &c.Sensed, &c.Panel.Power.Calibration} {
+	for _, p := range []*string{&c.CA, &c.Cert, &c.Key, &c.Sensed, &c.Panel.Power.Calibration, &c.Policy} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
@@ -111,7 +115,23 @@ func loadConfig(path string) (Config, error) {
 		}
 		c.Sensed = filepath.Join(filepath.Dir(exe), "sensed")
 	}
-	return c, c.check(path)
+	var err error
+	if c.Policy != "" {
+		if c.rules, err = loadPolicy(c.Policy); err != nil {
+			err = fmt.Errorf("config: %s: policy: %w", path, err)
+		}
+	}
+	return c, errors.Join(err, c.check(path))
+}
+
+// loadPolicy reads the room's rules. A policy that is not in order keeps the unit from starting: a room must not seem to
+// follow rules that it does not.
+func loadPolicy(path string) (*policy.Policy, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return policy.Parse(path, b)
 }
 
 func (c *Config) check(path string) error {

@@ -1,8 +1,8 @@
 // Command roomd is a room unit: it starts and watches the sensor process, keeps the alarms and the session, shows
 // the wall and the chair's page, and speaks with the site over MQTT.
 //
-//	reads   unit.json (--config), certificates beside it
-//	writes  --state: journal/, outbox/, alarms.json, session.json, slots.json, baseline.json, keys.json
+//	reads   unit.json (--config), certificates and the policy beside it
+//	writes  --state: journal/, outbox/, alarms.json, session.json, slots.json, baseline.json, policy.json, keys.json
 //	listens pages :8443, metrics 127.0.0.1:9464
 package main
 
@@ -170,7 +170,7 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	}
 	u.reg.MustRegister(u.shadow.Metrics())
 	p := room.Parts{Identity: room.Identity{Room: c.Room, Unit: c.Unit, Name: c.Name, Software: version()}, Clock: clk, Log: log,
-		State: folder, Journal: u.journal, Site: u.shadow, Rand: rand.Reader, Unsealed: o.unsealed}
+		State: folder, Journal: u.journal, Site: u.shadow, Rand: rand.Reader, Unsealed: o.unsealed, Policy: c.rules}
 	if p.Machine, err = restoreSession(folder, clk.Now(), log); err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"subrosa/firmware/session"
 	"subrosa/firmware/slot"
 	"subrosa/firmware/state"
+	"subrosa/provisioning/policies"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -61,6 +62,38 @@ func TestLoadConfig(t *testing.T) {
 		if _, err := load(text); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: got %v, want an error with %q that names the file", text, err, want)
 		}
+	}
+}
+
+// TestLoadPolicy: the policy lies beside the unit's file; one that is not in order keeps the unit from starting, and says
+// where.
+func TestLoadPolicy(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "unit.json")
+	load := func(rules string) (Config, error) {
+		for name, text := range map[string]string{path: `{"unit": "u1", "room": "r1", "broker": "tls://b:8883", "policy": "rules.json"}`, filepath.Join(dir, "rules.json"): rules} {
+			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return loadConfig(path)
+	}
+	ready, err := policies.Get("city-council")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := load(string(ready)); err != nil || c.rules.ID != "city-council" {
+		t.Errorf("got %v", err)
+	}
+	_, err = load(strings.Replace(string(ready), "windows_closed", "windos_closed", 1))
+	if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "rules.json:68:21: condition: unknown fact") {
+		t.Errorf("a wrong policy: %v", err)
+	}
+	if err := os.Remove(filepath.Join(dir, "rules.json")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadConfig(path); err == nil || !strings.Contains(err.Error(), "rules.json") {
+		t.Errorf("a policy that is not there: %v", err)
 	}
 }
 

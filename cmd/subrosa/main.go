@@ -1,5 +1,5 @@
 // Command subrosa is the operator's program: it looks through recordings, makes and keeps a site's certificates, and
-// shows the whole system at work.
+// shows the whole system at work. It also checks and explains the rules of rooms.
 //
 // Exit codes, the same for every sub-command:
 //
@@ -35,6 +35,7 @@ var commands = []func() *cobra.Command{
 	newDemoCommand,
 	newReplayCommand,
 	newSiteCommand,
+	newPolicyCommand,
 	newVersionCommand,
 	newCompletionCommand,
 }
@@ -99,12 +100,14 @@ func newRootCommand() *cobra.Command {
 		Use:   "subrosa",
 		Short: "Look for what listens: recordings, sites and a demonstration",
 		Long: `subrosa watches over confidential meetings. This is the operator's program: it looks through
-recordings with the detectors of the room unit, and makes and keeps the certificates of a site.
+recordings with the detectors of the room unit, makes and keeps the certificates of a site, and checks and
+explains the rules of rooms.
 
 Exit codes: 0 ok, 1 failed, 2 input could not be read, 64 wrong usage.`,
 		Example: `  subrosa replay recording.wav
   subrosa replay --json --hz 433.92M --rate 250k recordings/
-  subrosa site init --name "Stadt Musterstadt" --domain raum.example --unit ratssaal-1=ratssaal`,
+  subrosa site init --name "Stadt Musterstadt" --domain raum.example --unit ratssaal-1=ratssaal
+  subrosa policy check ratssaal.json`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},

@@ -71,3 +71,10 @@ type Baseline struct {
 	Learned  *time.Time `json:"learned"`
 	Emitters int        `json:"emitters"`
 }
+
+// Policy is the data of room/{room}/policy/reported.
+type Policy struct {
+	Version  uint64         `json:"version,omitempty"`
+	Hash     string         `json:"hash"`     // of the policy followed, hex SHA-256 of its file
+	Verdicts map[string]int `json:"verdicts"` // how many rules have each: ok, grace, violated, unmeasured, overridden, idle
+}

@@ -59,7 +59,7 @@ var errLine = errors.New("a contact's line is cut or short-circuited")
 
 // propose suggests to interrupt a closed session because of what is ajar, and takes that back when it is closed again.
 func (r *Room) propose(why session.Reason) {
-	own := r.proposal != nil && r.proposal.By == "unit" && r.proposal.Act == wall.Interrupt
+	own := r.proposal != nil && r.proposal != r.rules.proposal && r.proposal.By == "unit" && r.proposal.Act == wall.Interrupt
 	switch {
 	case why == "" && own:
 		r.proposal = nil

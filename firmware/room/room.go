@@ -21,6 +21,7 @@ import (
 	"subrosa/firmware/finding"
 	"subrosa/firmware/journal"
 	"subrosa/firmware/panel"
+	"subrosa/firmware/policy"
 	"subrosa/firmware/record"
 	"subrosa/firmware/report"
 	"subrosa/firmware/sense"
@@ -63,6 +64,8 @@ type Parts struct {
 	Unsealed bool
 	// Panel is shown every View the pages are; it must not wait. Nil: there is no panel.
 	Panel func(wall.View)
+	// Policy is the room's rules; nil: there are none, and the points of this package alone count.
+	Policy *policy.Policy
 }
 
 // Stream is one kind of samples as the room knows it.
@@ -124,6 +127,7 @@ type Room struct {
 	discard  bool              // what arrives of the last learning is not taken over
 	aliveAt  time.Time
 	hearing  hearing
+	rules    rules
 }
 
 // Alive is the state from which the next start tells how long the unit was away.
@@ -163,6 +167,7 @@ func New(p Parts) *Room {
 		Spoken:   r.spoken,
 	}
 	p.Sensor.SetClosed(p.Machine.State().Confidential())
+	r.loadRules()
 	switch err := p.State.Load("baseline", &r.baseline); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err == nil && r.baseline.Format == 1:
@@ -273,15 +278,18 @@ func (r *Room) alive(now time.Time) {
 }
 
 // append records an entry. While the journal fails, which is a health alarm, entries wait, and everything else goes on.
-func (r *Room) append(kind string, payload any) {
+func (r *Room) append(kind string, payload any) { r.appendEntry(journal.Entry{Kind: kind}, payload) }
+
+// appendEntry records an entry of which kind and requirements are given.
+func (r *Room) appendEntry(e journal.Entry, payload any) {
 	b, err := json.Marshal(payload)
 	if err != nil {
-		panic(fmt.Sprintf("room: %s: %v", kind, err)) // our own types
+		panic(fmt.Sprintf("room: %s: %v", e.Kind, err)) // our own types
 	}
-	e := journal.Entry{Kind: kind, Time: r.p.Clock.Now(), Payload: b}
+	e.Time, e.Payload = r.p.Clock.Now(), b
 	r.Stamp(&e)
 	if len(r.unrecorded) >= maxUnrecorded {
-		r.p.Log.Error("entry is not recorded: too many wait for the journal", "kind", kind)
+		r.p.Log.Error("entry is not recorded: too many wait for the journal", "kind", e.Kind)
 		return
 	}
 	r.unrecorded = append(r.unrecorded, e)
@@ -308,4 +316,7 @@ func (r *Room) record() {
 // Stamp fills in what the unit knows of itself in every entry.
 func (r *Room) Stamp(e *journal.Entry) {
 	e.Quality, e.Software, e.Unsealed = r.p.Clock.Quality(), r.p.Software, r.p.Unsealed
+	if r.p.Policy != nil {
+		e.Policy = r.p.Policy.Hash
+	}
 }

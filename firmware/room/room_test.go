@@ -18,6 +18,7 @@ import (
 	"subrosa/firmware/event"
 	"subrosa/firmware/finding"
 	"subrosa/firmware/journal"
+	"subrosa/firmware/policy"
 	"subrosa/firmware/record"
 	"subrosa/firmware/report"
 	"subrosa/firmware/sensor"
@@ -86,6 +87,7 @@ type house struct {
 	journal *journal.Journal
 	disk    error // what the room's own entries fail with
 	book    *alarm.Book
+	policy  *policy.Policy // nil: none
 	stop    func()
 }
 
@@ -137,7 +139,7 @@ func (h *house) start() {
 	must(err)
 	h.Room = New(Parts{Identity: Identity{Room: "ratssaal", Unit: "u1", Name: "Ratssaal", Software: "test"}, Clock: h.clock,
 		Log: slog.New(slog.DiscardHandler), State: folder, Machine: m, Journal: appender{h}, Book: h.book, Site: h.site,
-		Sensor: &sensor.Watcher{}, Wall: w, Rand: rand.Reader, Unsealed: true,
+		Sensor: &sensor.Watcher{}, Wall: w, Rand: rand.Reader, Unsealed: true, Policy: h.policy,
 		Sound: Stream{Present: true, LoHz: 2500, HiHz: 23520, Cannot: []string{"above-range"}},
 		Radio: Stream{Present: true, LoHz: 433.8e6, HiHz: 434.05e6}})
 	h.begin()

@@ -31,6 +31,7 @@ func (r *Room) move(c session.Changed) {
 		return
 	}
 	r.session = r.p.Machine.Report()
+	r.decided(c)
 	if c.Moved() {
 		r.statuses, r.proposal = 0, nil
 		r.testBefore(c.To)
@@ -63,6 +64,7 @@ func (r *Room) save() {
 func (r *Room) points() {
 	s := r.p.Machine.State()
 	if !s.Step() && !s.Confidential() {
+		r.follow(nil)
 		return
 	}
 	alive := !r.statusAt.IsZero()
@@ -83,5 +85,5 @@ func (r *Room) points() {
 	if r.p.Radio.Present {
 		ps = append(ps, covered("radio-covered", record.Radio))
 	}
-	r.must(session.Points(append(ps, r.facts.Points()...)))
+	r.must(session.Points(r.follow(append(ps, r.facts.Points()...))))
 }

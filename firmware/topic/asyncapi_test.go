@@ -141,6 +141,7 @@ func TestAsyncAPIFields(t *testing.T) {
 		"cloudevent": event.Event{}, "alarm": alarm.Alarm{}, "finding": finding.Finding{}, "answer": alarm.Ack{},
 		"session-reported": session.Report{}, "session-desired": session.Desired{}, "point": session.Point{},
 		"health": report.Health{}, "coverage": report.Coverage{}, "levels": report.Levels{}, "baseline-reported": report.Baseline{},
+		"policy-reported": report.Policy{},
 	} {
 		got, _ := d.resolve("#/components/schemas/" + name).(map[string]any)
 		props, _ := got["properties"].(map[string]any)
@@ -185,6 +186,7 @@ func TestAsyncAPIMessages(t *testing.T) {
 		"unit-unit-coverage":          report.Coverage{Version: 1, Senses: []report.Sense{{Sense: "acoustic", HiHz: 24000, Share: 3}}},
 		"unit-unit-levels":            report.Levels{Thirds: []report.Third{{Hz: 2500, DB: -60}}, Bands: []report.Band{{Name: "ism433", DB: -50}}},
 		"unit-unit-baseline-reported": report.Baseline{Version: 1, State: "none"},
+		"room-room-policy-reported":   report.Policy{Version: 1, Hash: strings.Repeat("0a", 32), Verdicts: map[string]int{"ok": 3, "violated": 1}},
 		"room-room-ack-id": struct {
 			event.Stamp
 			alarm.Ack

@@ -82,7 +82,7 @@ var Table = []Row{
 	{Pattern: "room/{room}/policy/desired", Writers: []Role{Console}, Readers: []Role{Unit}, Retained: true, QoS: 1,
 		Noun: "policy", Verbs: []string{"desired"}, About: "hash of the policy to follow"},
 	{Pattern: "room/{room}/policy/reported", Writers: []Role{Unit}, Readers: []Role{Console}, Retained: true, QoS: 1,
-		Noun: "policy", Verbs: []string{"reported"}, About: "hash of the policy followed"},
+		Noun: "policy", Verbs: []string{"reported"}, About: "hash of the policy followed, and how many rules have each verdict"},
 	{Pattern: "room/{room}/av/{device}/desired", Writers: []Role{Unit}, Readers: []Role{Console, Gateway}, Retained: true, QoS: 1,
 		Noun: "av", Verbs: []string{"desired"}, About: "what the unit asks of stream, recorder, hall-mic, hearing-loop, overflow"},
 	{Pattern: "room/{room}/av/{device}/reported", Writers: []Role{Gateway}, Readers: []Role{Unit, Console}, Retained: true, QoS: 1,
