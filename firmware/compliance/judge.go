@@ -13,16 +13,18 @@ var (
 	records     = Text{"Einträgen", "entries"}
 )
 
-// tally counts sessions with a closed part; look says whether one could be examined and whether it was in order.
+// tally counts sessions with a closed part; look says whether one could be examined and whether it was in order. What was
+// seen to be out of order counts as examined, however little else was seen.
 func tally(f *Figures, look func(Session) (checked, met bool)) Tally {
 	t := Tally{Of: closedParts}
 	for _, s := range f.Closed() {
 		t.Total++
-		if checked, met := look(s); checked {
+		checked, met := look(s)
+		if checked || !met {
 			t.Checked++
-			if met {
-				t.Met++
-			}
+		}
+		if checked && met {
+			t.Met++
 		}
 	}
 	return t
@@ -84,7 +86,7 @@ func withoutPhones(f *Figures) Tally {
 
 // searched: radio was looked through at all.
 func searched(f *Figures) Tally {
-	return tally(f, func(s Session) (bool, bool) { return s.Radio.Present, s.Radio.Whole() })
+	return tally(f, func(s Session) (bool, bool) { return s.Radio.Present, s.Radio.Whole() || !s.Radio.Present })
 }
 
 // answered: radio was covered all the time and every radio alarm of the session has a person's answer.
@@ -116,7 +118,7 @@ func proven(f *Figures) Tally {
 
 // listened: sound was covered for the whole closed part.
 func listened(f *Figures) Tally {
-	return tally(f, func(s Session) (bool, bool) { return s.Sound.Present && !s.Ended.IsZero(), s.Sound.Whole() })
+	return tally(f, func(s Session) (bool, bool) { return s.Sound.Present && !s.Ended.IsZero(), s.Sound.Whole() || !s.Sound.Present })
 }
 
 // synced: the time of entries came from the network.

@@ -105,7 +105,7 @@ func TestCSV(t *testing.T) {
 	for part, want := range map[string]string{
 		"INF.10.A3.1":   "teilweise | 3 von 3 beendeten nichtöffentlichen Teilen geprüft, davon 2 in Ordnung",
 		"INF.10.A1.1":   "nicht gemessen | organisatorisch, nicht gemessen",
-		"ORP.1.A17.1":   "teilweise | 1 von 3 nichtöffentlichen Teilen geprüft, davon 1 in Ordnung",
+		"ORP.1.A17.1":   "teilweise | 2 von 3 nichtöffentlichen Teilen geprüft, davon 1 in Ordnung",
 		"HAUSREGEL.1.1": "teilweise | 2 von 3 nichtöffentlichen Teilen geprüft, davon 1 in Ordnung",
 	} {
 		if seen[part] != want {

@@ -126,7 +126,7 @@ func (e *export) origin() []oscal.Origin {
 func (e *export) finding(r compliance.Result) (oscal.Finding, []oscal.Observation) {
 	f := oscal.Finding{
 		UUID: e.run("finding/" + r.ID), Title: r.ID + " " + r.Status.Text("de"),
-		Description: fmt.Sprintf("%s: %d von %d Teilen gemessen.", r.Title, r.Measured(), len(r.Parts)), Origins: e.origin(),
+		Description: fmt.Sprintf("%s: Messwerte zu %d von %d Teilen.", r.Title, r.Measured(), len(r.Parts)), Origins: e.origin(),
 		Target: oscal.Target{Type: "objective-id", ID: r.ID, Props: []oscal.Prop{oscal.Own("umsetzungsstatus", string(r.Status)),
 			oscal.Own("quelle", string(r.Source)), oscal.Own("teile-gemessen", fmt.Sprintf("%d/%d", r.Measured(), len(r.Parts)))},
 			Status: oscal.TargetStatus{State: "not-satisfied", Reason: "other", Remarks: proposal}},

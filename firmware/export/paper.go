@@ -40,6 +40,7 @@ func newPaper(title, foot string, stand time.Time) paper {
 	p.SetCatalogSort(true) // the same bytes each time
 	p.SetMargins(margin, margin, margin)
 	p.SetAutoPageBreak(false, bottom)
+	p.SetCellMargin(0)
 	p.AliasNbPages("{pages}")
 	p.SetFooterFunc(func() {
 		p.SetY(297 - 14)

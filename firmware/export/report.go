@@ -22,6 +22,10 @@ func (e *export) report() ([]byte, error) {
 	e.alarms(p)
 	e.proof(p)
 	e.signatures(p)
+	p.heading("Hinweise")
+	for _, n := range notices {
+		p.bullet(n)
+	}
 	return p.bytes()
 }
 
@@ -59,7 +63,7 @@ func (e *export) scope(p paper) {
 
 func (e *export) requirements(p paper) {
 	p.heading("Anforderungen mit Vorschlag")
-	cols := []column{{"Teil", 26}, {"Inhalt (eigene Worte)", 52}, {"Vorschlag", 22}, {"Abdeckung", 38}, {"Bleibt organisatorisch", width - 138}}
+	cols := []column{{"Teil", 25}, {"Inhalt (eigene Worte)", 42}, {"Vorschlag", 18}, {"Abdeckung", 36}, {"Bleibt organisatorisch", width - 121}}
 	for _, s := range []compliance.Source{compliance.Edition2023, compliance.Plus, compliance.House} {
 		var rows [][]cell
 		var none []string
@@ -101,7 +105,7 @@ func (e *export) requirement(r compliance.Result) [][]cell {
 	if r.Level != "" {
 		level = " (" + r.Level + ")"
 	}
-	rows := [][]cell{{{fmt.Sprintf("%s %s%s: %s, %d von %d Teilen gemessen", r.ID, r.Title, level, r.Status.Text("de"), r.Measured(), len(r.Parts)), true}}}
+	rows := [][]cell{{{fmt.Sprintf("%s %s%s: %s, Messwerte zu %d von %d Teilen", r.ID, r.Title, level, r.Status.Text("de"), r.Measured(), len(r.Parts)), true}}}
 	for _, part := range r.Parts {
 		rest := part.Rest.DE
 		if part.Measure == compliance.Organisational {
@@ -228,10 +232,6 @@ func (e *export) proof(p paper) {
 		} else {
 			p.line(l[0], 60)
 		}
-	}
-	p.heading("Hinweise")
-	for _, n := range notices {
-		p.bullet(n)
 	}
 }
 

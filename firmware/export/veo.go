@@ -44,7 +44,7 @@ func (e *export) veo() ([]byte, error) {
 		if r.Source == compliance.House || r.Status == compliance.Unmeasured {
 			continue
 		}
-		lines := []string{fmt.Sprintf("subrosa, %s: %d von %d Teilen gemessen.", e.period(), r.Measured(), len(r.Parts))}
+		lines := []string{fmt.Sprintf("subrosa, %s: Messwerte zu %d von %d Teilen.", e.period(), r.Measured(), len(r.Parts))}
 		for _, part := range r.Parts {
 			lines = append(lines, fmt.Sprintf("%s %s: %s; %s.", part.ID, part.Text.DE, part.Status.Text("de"), coverage(part)))
 		}
