@@ -1,5 +1,5 @@
-// Command subrosa is the operator's program: it looks through recordings, makes and keeps a site's certificates, and
-// shows the whole system at work.
+// Command subrosa is the operator's program: it looks through recordings, makes and keeps a site's certificates,
+// writes what a room's journal contributes to a Grundschutz check, and shows the whole system at work.
 //
 // Exit codes, the same for every sub-command:
 //
@@ -35,6 +35,7 @@ var commands = []func() *cobra.Command{
 	newDemoCommand,
 	newReplayCommand,
 	newSiteCommand,
+	newExportCommand,
 	newVersionCommand,
 	newCompletionCommand,
 }
@@ -97,9 +98,9 @@ func report(stderr io.Writer, err error) int {
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "subrosa",
-		Short: "Look for what listens: recordings, sites and a demonstration",
+		Short: "Look for what listens: recordings, sites, exports and a demonstration",
 		Long: `subrosa watches over confidential meetings. This is the operator's program: it looks through
-recordings with the detectors of the room unit, and makes and keeps the certificates of a site.
+recordings with the detectors of the room unit, makes and keeps the certificates of a site, and writes exports.
 
 Exit codes: 0 ok, 1 failed, 2 input could not be read, 64 wrong usage.`,
 		Example: `  subrosa replay recording.wav

@@ -118,7 +118,9 @@ func proven(f *Figures) Tally {
 
 // listened: sound was covered for the whole closed part.
 func listened(f *Figures) Tally {
-	return tally(f, func(s Session) (bool, bool) { return s.Sound.Present && !s.Ended.IsZero(), s.Sound.Whole() || !s.Sound.Present })
+	return tally(f, func(s Session) (bool, bool) {
+		return s.Sound.Present && !s.Ended.IsZero(), s.Sound.Whole() || !s.Sound.Present
+	})
 }
 
 // synced: the time of entries came from the network.
