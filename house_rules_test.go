@@ -27,7 +27,7 @@ var arrows = map[string][]string{
 	"firmware":     {"firmware", "dsp", "drivers", "mdm"},
 	"provisioning": {"provisioning", "firmware", "mdm"},
 	"images":       {"images", "provisioning"},
-	"docs":         {}, // holds texts that programs hand out
+	"docs":         {"docs"}, // holds texts that programs hand out
 	"dsp":          {"dsp"},
 	"drivers":      {"drivers"},
 	"mdm":          {"mdm"},
