@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/xuri/excelize/v2"
 
@@ -96,6 +97,9 @@ func (e *export) workbook() ([]byte, error) {
 			}
 		}
 	}
+	for n, r := range rows { // what is opened elsewhere is not measured anew
+		w.do(x.SetRowHeight(checkSheet, n+2, rowHeight(r)))
+	}
 	last, _ := excelize.ColumnNumberToName(len(columns))
 	w.do(x.SetCellStyle(checkSheet, "A1", last+"1", bold))
 	w.do(x.SetPanes(checkSheet, &excelize.Panes{Freeze: true, YSplit: 1, XSplit: 0, TopLeftCell: "A2", ActivePane: "bottomLeft"}))
@@ -114,6 +118,19 @@ func (e *export) workbook() ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
+}
+
+// rowHeight is what the longest cell of a row needs, in points.
+func rowHeight(row []string) float64 {
+	lines := 1
+	for i, text := range row {
+		n := 0
+		for _, part := range strings.Split(text, "\n") {
+			n += 1 + int(float64(utf8.RuneCountInString(part))*1.15/columns[i].width) // words do not fill a line
+		}
+		lines = max(lines, n)
+	}
+	return float64(lines)*14.5 + 3
 }
 
 // writer keeps the first error.
