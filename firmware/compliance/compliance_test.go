@@ -266,6 +266,26 @@ func TestDeletedPayloads(t *testing.T) {
 	}
 }
 
+// TestDeletedAlarms: where only the payloads of alarms and contacts are gone, sessions are still there, and nothing is said to
+// have been in order because nobody can read any more what was not.
+func TestDeletedAlarms(t *testing.T) {
+	entries := compliancetest.Month(t)
+	for i, e := range entries {
+		if strings.HasPrefix(e.Kind, "alarm.") || e.Kind == "contact.changed" {
+			entries[i].Payload = nil
+		}
+	}
+	a := assess(t, recorded(t, entries), november(t))
+	if n := len(a.Figures.Closed()); n != 3 || a.Figures.Sessions[1].Hidden == 0 || a.Figures.Sessions[0].Hidden != 0 {
+		t.Errorf("got %d sessions, %+v", n, a.Figures.Sessions)
+	}
+	for id, checked := range map[string]int{"INF.10.A3.1": 0, "HAUSREGEL.1.1": 0, "ORP.1.A17.1": 1, "HAUSREGEL.3.1": 2} {
+		if p := part(t, a, id); p.Tally.Checked != checked {
+			t.Errorf("%s: got %+v, want %d examined", id, p.Tally, checked)
+		}
+	}
+}
+
 func TestCatalogueWith(t *testing.T) {
 	base := compliance.Default()
 	row := compliance.Requirement{ID: "APP.5.4.A7", Title: "Sichere Konfiguration von UCC", Level: "B", Source: compliance.Edition2023,

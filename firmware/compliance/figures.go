@@ -81,6 +81,8 @@ type reader struct {
 	running  bool
 	stopped  time.Time
 	contacts map[string]contact
+	blind    bool        // what some contact said is gone
+	hidden   []time.Time // of entries whose payload is gone
 	sessions []*Session
 	cur      *Session   // from handover until open
 	check    []*Session // ended, their doors and windows not yet looked at
@@ -158,11 +160,12 @@ func (r *reader) payload(e Numbered, in bool, v any) bool {
 	if in {
 		r.f.Hidden++
 	}
+	r.hidden = append(r.hidden, e.Time)
 	return false
 }
 
 func (r *reader) started(e Numbered, in bool) {
-	defer func() { r.contacts = nil }() // they are told anew
+	defer func() { r.contacts, r.blind = nil, false }() // they are told anew
 	if r.last.IsZero() {
 		return
 	}
@@ -183,7 +186,11 @@ func (r *reader) started(e Numbered, in bool) {
 
 func (r *reader) contact(e Numbered, in bool) {
 	var p struct{ Name, Guards, State string }
-	if !r.payload(e, in, &p) || p.Guards != panel.Window && p.Guards != panel.Door {
+	if !r.payload(e, in, &p) {
+		r.blind = true
+		return
+	}
+	if p.Guards != panel.Window && p.Guards != panel.Door {
 		return
 	}
 	if r.contacts == nil {
@@ -248,6 +255,11 @@ func (r *reader) finish() {
 	}
 	for _, s := range r.sessions {
 		s.measure(r.f.Stand, all)
+		for _, at := range r.hidden {
+			if !at.Before(s.Began) && (s.Ended.IsZero() || !at.After(s.Ended)) {
+				s.Hidden++
+			}
+		}
 		if r.f.Period.Holds(s.begin()) {
 			r.f.Sessions = append(r.f.Sessions, *s)
 		}

@@ -81,18 +81,20 @@ func phoneLike(a Alarm) bool {
 
 // withoutPhones: radio was covered all the time, and no finding as of a phone was left that a person has not explained.
 func withoutPhones(f *Figures) Tally {
-	return tally(f, func(s Session) (bool, bool) { return s.Radio.Whole(), !f.found(s, phoneLike) })
+	return tally(f, func(s Session) (bool, bool) { return s.Radio.Whole() && s.Hidden == 0, !f.found(s, phoneLike) })
 }
 
 // searched: radio was looked through at all.
 func searched(f *Figures) Tally {
-	return tally(f, func(s Session) (bool, bool) { return s.Radio.Present, s.Radio.Whole() || !s.Radio.Present })
+	return tally(f, func(s Session) (bool, bool) {
+		return s.Radio.Present && s.Hidden == 0, s.Radio.Whole() || !s.Radio.Present
+	})
 }
 
 // answered: radio was covered all the time and every radio alarm of the session has a person's answer.
 func answered(f *Figures) Tally {
 	return tally(f, func(s Session) (bool, bool) {
-		return s.Radio.Whole(), !slices.ContainsFunc(f.Alarms, func(a Alarm) bool {
+		return s.Radio.Whole() && s.Hidden == 0, !slices.ContainsFunc(f.Alarms, func(a Alarm) bool {
 			return a.Session == s.ID && a.Finding.Kind.Sense() == detect.Radio && !a.Answered()
 		})
 	})
@@ -107,7 +109,7 @@ func (f *Figures) found(s Session, like func(Alarm) bool) bool {
 // unit, leaves it open.
 func staysClosed(f *Figures) Tally {
 	return tally(f, func(s Session) (bool, bool) {
-		return s.Contacts > 0 && s.Faults == 0 && s.Gaps == 0 && !s.Ended.IsZero(), len(s.Openings) == 0
+		return s.Contacts > 0 && s.Faults == 0 && s.Gaps == 0 && s.Hidden == 0 && !s.Ended.IsZero(), len(s.Openings) == 0
 	})
 }
 
@@ -119,7 +121,7 @@ func proven(f *Figures) Tally {
 // listened: sound was covered for the whole closed part.
 func listened(f *Figures) Tally {
 	return tally(f, func(s Session) (bool, bool) {
-		return s.Sound.Present && !s.Ended.IsZero(), s.Sound.Whole() || !s.Sound.Present
+		return s.Sound.Present && s.Hidden == 0 && !s.Ended.IsZero(), s.Sound.Whole() || !s.Sound.Present
 	})
 }
 

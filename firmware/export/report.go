@@ -133,7 +133,7 @@ func (e *export) sessions(p paper) {
 		for _, n := range []struct {
 			n    int
 			text string
-		}{{len(s.Overrides), "Ausnahmen: %d"}, {len(s.Interruptions), "Unterbrechungen: %d"}, {len(s.Openings), "Öffnungen: %d"}, {s.Gaps, "Zeiten ohne Einheit: %d"}} {
+		}{{len(s.Overrides), "Ausnahmen: %d"}, {len(s.Interruptions), "Unterbrechungen: %d"}, {len(s.Openings), "Öffnungen: %d"}, {s.Gaps, "Zeiten ohne Einheit: %d"}, {s.Hidden, "Einträge ohne lesbaren Inhalt: %d"}} {
 			if n.n > 0 {
 				notes = append(notes, fmt.Sprintf(n.text, n.n))
 			}

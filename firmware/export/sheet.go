@@ -97,6 +97,7 @@ func (e *export) workbook() ([]byte, error) {
 			}
 		}
 	}
+	w.do(x.SetRowHeight(checkSheet, 1, 32))
 	for n, r := range rows { // what is opened elsewhere is not measured anew
 		w.do(x.SetRowHeight(checkSheet, n+2, rowHeight(r)))
 	}
