@@ -249,6 +249,23 @@ func walk(t *testing.T, r *rand.Rand) (out []compliance.Numbered) {
 	return out
 }
 
+// TestScenario: a demonstration shows nothing about the room's use, and what the unit could not see is not said to be wrong.
+func TestScenario(t *testing.T) {
+	entries := compliancetest.Month(t)[:12] // the first session; no entry follows its end
+	for i := range entries {
+		entries[i].Quality, entries[i].Policy = "scenario", ""
+	}
+	a := assess(t, recorded(t, entries), november(t))
+	if len(a.Figures.Closed()) != 1 || a.Figures.Sessions[0].Ended.IsZero() {
+		t.Fatalf("got sessions %+v, want one that has ended", a.Figures.Sessions)
+	}
+	for _, id := range []string{"INF.10.A3.1", "INF.10.A3.3", "INF.10.A4.3", "INF.10.A8.1", "OPS.1.1.5.A4.1", "DET.3.1.7.1"} {
+		if p := part(t, a, id); p.Status != compliance.Unmeasured {
+			t.Errorf("%s: got %s, %+v", id, p.Status, p.Tally)
+		}
+	}
+}
+
 // TestDeletedPayloads: an entry whose payload was deleted is counted and makes no claim.
 func TestDeletedPayloads(t *testing.T) {
 	entries := compliancetest.Month(t)

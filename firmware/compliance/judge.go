@@ -48,22 +48,22 @@ func closedAfterUse(f *Figures) Tally {
 	return t
 }
 
-// checkedAfterUse: the check after the session took place, whatever it found.
+// checkedAfterUse: the check after the session took place, whatever it found. Where it did not, people may have looked.
 func checkedAfterUse(f *Figures) Tally {
 	t := closedAfterUse(f)
 	t.Met = t.Checked
-	t.Checked = t.Total
 	return t
 }
 
-// underPolicy: a policy was in force, by its hash.
+// underPolicy: a policy was in force, by its hash. Without one the level may be laid down elsewhere.
 func underPolicy(f *Figures) Tally {
-	return tally(f, func(s Session) (bool, bool) { return true, s.Policy != "" })
+	return tally(f, func(s Session) (bool, bool) { return s.Policy != "", true })
 }
 
-// usage: beginning and end are on record, with a time that was set by the network.
+// usage: beginning and end are on record, without a time between in which the unit was away. A time that the network has not
+// set shows nothing.
 func usage(f *Figures) Tally {
-	return tally(f, func(s Session) (bool, bool) { return true, !s.Ended.IsZero() && s.Quality == "synced" && s.Gaps == 0 })
+	return tally(f, func(s Session) (bool, bool) { return s.Quality == "synced" && !s.Ended.IsZero(), s.Gaps == 0 })
 }
 
 // phones are the kinds of findings that a phone may cause.
@@ -125,14 +125,14 @@ func listened(f *Figures) Tally {
 	})
 }
 
-// synced: the time of entries came from the network.
+// synced: the time of entries came from the network. A demonstration's time tells nothing.
 func synced(f *Figures) Tally {
-	return Tally{Total: f.All.Count, Checked: f.All.Count, Met: f.Qualities["synced"], Of: records}
+	return Tally{Total: f.All.Count, Checked: f.All.Count - f.Qualities["scenario"], Met: f.Qualities["synced"], Of: records}
 }
 
 // dated: entries say what, when and where; those whose payload is gone do not any more.
 func dated(f *Figures) Tally {
-	n := f.All.Count - min(f.Hidden, f.All.Count)
+	n := f.All.Count - min(f.Hidden+f.Qualities["scenario"], f.All.Count)
 	return Tally{Total: f.All.Count, Checked: n, Met: min(n, f.Qualities["synced"]), Of: records}
 }
 
