@@ -23,10 +23,11 @@ var topLevel = []string{".ci", ".git", "cmd", "docs", "drivers", "dsp", "firmwar
 // arrows says which top-level folders the packages of one may import. Beyond it: driver implementations are named
 // only in cmd and beside themselves, and test code may use the fakes.
 var arrows = map[string][]string{
-	"cmd":          {"cmd", "drivers", "dsp", "firmware", "images", "mdm", "provisioning"},
+	"cmd":          {"cmd", "docs", "drivers", "dsp", "firmware", "images", "mdm", "provisioning"},
 	"firmware":     {"firmware", "dsp", "drivers", "mdm"},
 	"provisioning": {"provisioning", "firmware", "mdm"},
 	"images":       {"images", "provisioning"},
+	"docs":         {"docs"}, // holds texts that programs hand out
 	"dsp":          {"dsp"},
 	"drivers":      {"drivers"},
 	"mdm":          {"mdm"},

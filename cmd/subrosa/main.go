@@ -1,5 +1,6 @@
-// Command subrosa is the operator's program: it looks through recordings, makes and keeps a site's certificates, and
-// shows the whole system at work. It also checks and explains the rules of rooms.
+// Command subrosa is the operator's program: it looks through recordings, makes and keeps a site's certificates, checks
+// and explains the rules of rooms, writes what a room's journal contributes to a Grundschutz check, and shows the whole
+// system at work.
 //
 // Exit codes, the same for every sub-command:
 //
@@ -36,6 +37,7 @@ var commands = []func() *cobra.Command{
 	newReplayCommand,
 	newSiteCommand,
 	newPolicyCommand,
+	newExportCommand,
 	newVersionCommand,
 	newCompletionCommand,
 }
@@ -98,10 +100,10 @@ func report(stderr io.Writer, err error) int {
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "subrosa",
-		Short: "Look for what listens: recordings, sites and a demonstration",
+		Short: "Look for what listens: recordings, sites, exports and a demonstration",
 		Long: `subrosa watches over confidential meetings. This is the operator's program: it looks through
-recordings with the detectors of the room unit, makes and keeps the certificates of a site, and checks and
-explains the rules of rooms.
+recordings with the detectors of the room unit, makes and keeps the certificates of a site, checks and
+explains the rules of rooms, and writes exports.
 
 Exit codes: 0 ok, 1 failed, 2 input could not be read, 64 wrong usage.`,
 		Example: `  subrosa replay recording.wav
