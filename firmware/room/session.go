@@ -34,6 +34,7 @@ func (r *Room) move(c session.Changed) {
 	if c.Moved() {
 		r.statuses, r.proposal = 0, nil
 		r.testBefore(c.To)
+		r.turnHall(c)
 		if c.To.Confidential() && !c.From.Confidential() {
 			r.closedAt = r.p.Clock.Now()
 		}
@@ -83,5 +84,5 @@ func (r *Room) points() {
 	if r.p.Radio.Present {
 		ps = append(ps, covered("radio-covered", record.Radio))
 	}
-	r.must(session.Points(append(ps, r.facts.Points()...)))
+	r.must(session.Points(append(ps, r.p.Walk.Apply(r.hallPoints(r.p.Clock.Now()))...)))
 }
