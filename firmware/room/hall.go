@@ -167,6 +167,7 @@ func (r *Room) restored() bool {
 // or the session is over. That nothing is known of it any more ends nothing.
 func (r *Room) watchHall(now time.Time) {
 	s := r.p.Machine.State()
+	r.relays(r.facts.Relays)
 	r.ask(s) // again what the outbox has refused
 	on := map[string]bool{}
 	for _, v := range r.p.AV.Hot(now, s) {
