@@ -15,7 +15,6 @@ import (
 	"os"
 	"time"
 
-	"subrosa/firmware/room"
 	"subrosa/firmware/state"
 	"subrosa/firmware/wall"
 )
@@ -39,7 +38,7 @@ func (u *unit) openPages(c Config, folder state.Folder) error {
 		return fmt.Errorf("config: timezone: %w", err)
 	}
 	u.log.Info("pages", "url", pageURL(c, u.pages), "keys", folder.Path("keys")) // the keys themselves are no matter for a log
-	u.wall, err = wall.New(wall.Options{Location: where, ChairToken: keys.Chair, ClerkToken: keys.Clerk, Log: u.log, Words: room.Words(),
+	u.wall, err = wall.New(wall.Options{Location: where, ChairToken: keys.Chair, ClerkToken: keys.Clerk, Log: u.log, Words: words(c),
 		WallShowsFindings: c.WallShowsFindings, Do: func(ctx context.Context, order wall.Order) error { return u.room.Do(ctx, order) }})
 	return err
 }

@@ -192,6 +192,9 @@ func (w *Walk) Confirm(now time.Time, role session.Role, p session.Point, reason
 	case !May(role, p):
 		return fmt.Errorf("handover: %s (%s) cannot be confirmed by %.16q", p.Name, p.Detail, role)
 	}
+	if w.mem.Ticks == nil {
+		w.mem.Ticks = map[string]Tick{}
+	}
 	w.mem.Ticks[p.Name] = Tick{By: role, Reason: reason, At: now}
 	return nil
 }
