@@ -87,6 +87,9 @@ func (r *Room) recallHall() {
 
 func (r *Room) saveHall() {
 	st := hallState{Format: 1, AV: r.p.AV.Memory(), Walk: r.p.Walk.Memory()}
+	if r.hall.saved == "" && len(st.AV.Before) == 0 && len(st.Walk.Ticks) == 0 && st.Walk.Heads == 0 {
+		return // nothing to keep, and no disk to wait for between two states
+	}
 	b, err := json.Marshal(st)
 	if err != nil {
 		panic(fmt.Sprintf("room: hall: %v", err)) // our own types
@@ -122,7 +125,7 @@ func (r *Room) turnHall(c session.Changed) {
 // ask publishes what the gateway shall do.
 func (r *Room) ask(s session.State) {
 	for device, want := range r.p.AV.Asks(s) {
-		if r.hall.asked[device] == want || r.hall.asked == nil && want == av.Unknown && s == session.Open {
+		if r.hall.asked[device] == want {
 			continue
 		}
 		if r.hall.asked == nil {
