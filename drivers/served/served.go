@@ -56,7 +56,7 @@ func New(address string) (*Look, error) {
 	port, known := map[string]string{"rtsp": "554", "rtmp": "1935", "sip": "5060", "http": "80", "https": "443"}[u.Scheme]
 	switch {
 	case !known:
-		return nil, fmt.Errorf("served: %.80q: want rtsp:, rtmp:, sip:, http: or https:", address)
+		return nil, fmt.Errorf("served: %.80q: want one of rtsp, rtmp, sip, http, https", address)
 	case u.Hostname() == "" || strings.ContainsAny(u.Host, "\r\n "):
 		return nil, fmt.Errorf("served: %.80q names no host", address)
 	case u.User != nil:
