@@ -9,10 +9,12 @@ import (
 
 	"subrosa/cmd/roomd/internal/board"
 	"subrosa/cmd/roomd/internal/feed"
+	"subrosa/cmd/roomd/internal/hall"
 	"subrosa/drivers/audio/loudspeaker"
 	"subrosa/dsp/chirp"
 	"subrosa/firmware/config"
 	"subrosa/firmware/detectors"
+	"subrosa/firmware/handover"
 	"subrosa/firmware/policy"
 	"subrosa/firmware/sense"
 	"subrosa/firmware/topic"
@@ -40,6 +42,9 @@ type Config struct {
 
 	Policy string         `json:"policy"` // file of the room's rules; "": none
 	rules  *policy.Policy // that it holds
+
+	AV       []hall.Device   `json:"av"`       // the hall's equipment that must be off in a closed session
+	Handover handover.Config `json:"handover"` // what else is walked through before one
 
 	Timezone          string `json:"timezone"` // of the times on the pages
 	WallShowsFindings bool   `json:"wall_shows_findings"`
@@ -101,6 +106,17 @@ func loadConfig(path string) (Config, error) {
 			*p = filepath.Join(dir, *p)
 		}
 	}
+	for i := range c.AV {
+		files := []*string{&c.AV[i].Token}
+		if p := c.AV[i].PJLink; p != nil {
+			files = append(files, &p.Password)
+		}
+		for _, f := range files {
+			if *f != "" && !filepath.IsAbs(*f) {
+				*f = filepath.Join(dir, *f)
+			}
+		}
+	}
 	for _, items := range [][]feed.Item{c.Sound.Feed.Items, c.Radio.Feed.Items} {
 		for i := range items {
 			if !filepath.IsAbs(items[i].File) {
@@ -153,6 +169,12 @@ func (c *Config) check(path string) error {
 	}
 	if c.Panel.Simulated && !c.Plain {
 		fail("panel.simulated is for plain pages on loopback, never for an appliance")
+	}
+	if err := c.Handover.Check(); err != nil {
+		fail("%w", err)
+	}
+	if _, _, _, err := hall.Build(c.AV, c.Panel.RelayNames()); err != nil {
+		fail("%w", err)
 	}
 	if c.Broker == "" {
 		fail("broker is missing, such as tls://broker.raum.example:8883")

@@ -27,6 +27,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"subrosa/cmd/roomd/internal/hall"
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/clock"
 	"subrosa/firmware/journal"
@@ -140,6 +141,7 @@ type unit struct {
 	wall    *wall.Handler
 	journal *journal.Journal
 	panel   *panelUnit
+	hall    *hall.Watcher
 	pages   net.Listener
 	metrics net.Listener
 	reg     *prometheus.Registry
@@ -199,9 +201,16 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	if u.panel, err = newPanel(c, clk, log); err != nil {
 		return nil, err
 	}
-	p.Panel = u.panel.show
+	if err := u.openHall(c, clk, &p); err != nil {
+		return nil, err
+	}
+	p.Panel = func(v wall.View) {
+		u.panel.show(v)
+		u.hall.Show(v)
+	}
 	u.room = room.New(p)
 	u.panel.open(u.room)
+	u.hall.Tell = u.room.Equipment
 	u.reg.MustRegister(u.room.Metrics())
 	return u, u.room.Subscribe()
 }
@@ -234,6 +243,7 @@ func (u *unit) run(ctx context.Context) error {
 	shadow := start(u.shadow.Run, fatal)
 	sensor := start(u.sensor.Run, fatal)
 	panel := start(u.panel.board.Run, fatal)
+	hall := start(u.hall.Run, fatal)
 	servers := []*http.Server{{Handler: u.panel.pages(u.wall), TLSConfig: u.tls, ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog: slog.NewLogLogger(u.log.Handler(), slog.LevelDebug)}}
 	serve(u.pages, servers[0], fatal)
@@ -247,6 +257,7 @@ func (u *unit) run(ctx context.Context) error {
 	case err = <-fatal:
 	}
 	u.wall.Close()
+	hall()
 	panel()
 	down, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()

@@ -40,7 +40,7 @@ func (u *unit) openPages(c Config, folder state.Folder) error {
 		return fmt.Errorf("config: timezone: %w", err)
 	}
 	u.log.Info("pages", "url", pageURL(c, u.pages), "keys", folder.Path("keys")) // the keys themselves are no matter for a log
-	words := room.Words()
+	words := words(c)
 	maps.Copy(words, room.RuleWords(c.rules))
 	u.wall, err = wall.New(wall.Options{Location: where, ChairToken: keys.Chair, ClerkToken: keys.Clerk, Log: u.log, Words: words,
 		WallShowsFindings: c.WallShowsFindings, Do: func(ctx context.Context, order wall.Order) error { return u.room.Do(ctx, order) }})

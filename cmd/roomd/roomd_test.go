@@ -56,6 +56,10 @@ func TestLoadConfig(t *testing.T) {
 		`{` + good + `, "radio": {"source": "feed", "feed": {"rate": 1000}}}`:            "emitter:",
 		`{` + good + `, "panel": {"parts": ["siren"]}}`:                                  `no part "siren"`,
 		`{` + good + `, "panel": {"parts": ["pir"], "pir": {"pni": "GPIO4"}}}`:           `unit.json:1:`,
+		`{` + good + `, "av": [{"id": "stream", "mqqt": true}]}`:                         `unit.json:1:`,
+		`{` + good + `, "av": [{"id": "stream", "relay": "stream"}]}`:                    "not one of the panel's",
+		`{` + good + `, "av": [{"id": "stream"}, {"id": "stream"}]}`:                     "there twice",
+		`{` + good + `, "handover": {"zones": [{"id": "A", "name": "x"}]}}`:              `zone "A"`,
 		`{` + good + `, "panel": {"simulated": true}}`:                                   "plain pages on loopback",
 		`{` + good + `, "timezone": "Europe/Musterstadt"}`:                               "timezone:",
 	} {

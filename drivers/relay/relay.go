@@ -44,6 +44,7 @@ type Dev struct {
 	o        Opts
 	want, is bool
 	moved    time.Time // zero: never
+	read     bool      // the contact was read since the last switching
 	mismatch time.Time // since when the contact reads otherwise; zero: it does not
 }
 
@@ -85,11 +86,14 @@ func (d *Dev) Set(on bool) { d.want = on }
 // On reports how the relay is driven.
 func (d *Dev) On() bool { return d.is }
 
+// Settled reports whether the contact reads as the relay is driven, as of the last Step; without a contact it never does.
+func (d *Dev) Settled() bool { return d.read && d.mismatch.IsZero() }
+
 // Step switches where that is due, and compares with the contact. ErrWelded and ErrFailed come as long as it reads
 // otherwise; the relay stays driven as it was set.
 func (d *Dev) Step(now time.Time) error {
 	if d.want != d.is && (d.moved.IsZero() || now.Sub(d.moved) >= d.o.Interval) {
-		d.moved, d.mismatch = now, time.Time{}
+		d.moved, d.mismatch, d.read = now, time.Time{}, false
 		if err := d.drive(d.want); err != nil {
 			return err
 		}
@@ -97,6 +101,7 @@ func (d *Dev) Step(now time.Time) error {
 	if d.feedback == nil {
 		return nil
 	}
+	d.read = true
 	if (d.feedback.Read() == d.o.Feedback) == d.is {
 		d.mismatch = time.Time{}
 		return nil

@@ -2,6 +2,7 @@ package panel
 
 import (
 	"fmt"
+	"slices"
 
 	"subrosa/drivers/contact"
 	"subrosa/firmware/session"
@@ -42,6 +43,15 @@ type Facts struct {
 	Occupied bool // somebody moved, or sat, within the hold time
 	Slots    int  // of the phone locker; 0: none, or it does not answer
 	Phones   int  // of them taken
+	Relays   []Relay
+}
+
+// Relay is one relay as it is driven and read back.
+type Relay struct {
+	Name  string
+	On    bool // driven so
+	Read  bool // there is a contact that reads back what it did
+	Fault bool // it reads otherwise than it is driven
 }
 
 // Equal reports whether nothing has changed.
@@ -54,12 +64,13 @@ func (f Facts) Equal(g Facts) bool {
 			return false
 		}
 	}
-	return true
+	return slices.Equal(f.Relays, g.Relays)
 }
 
 // Clone returns facts that do not change with f.
 func (f Facts) Clone() Facts {
 	f.Contacts = append([]Contact(nil), f.Contacts...)
+	f.Relays = slices.Clone(f.Relays)
 	return f
 }
 

@@ -43,7 +43,7 @@ const (
 )
 
 // absent are the sources that this version of the unit does not have. Their facts are not measured.
-var absent = []Source{FromHandover, FromPeople, FromConference, FromLockdown, FromRoster, FromDetector}
+var absent = []Source{FromConference, FromLockdown, FromRoster, FromDetector}
 
 // Exists reports whether this version of the unit can have the source. Whether one unit does depends on what is wired.
 func (s Source) Exists() bool { return !slices.Contains(absent, s) }

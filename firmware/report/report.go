@@ -63,6 +63,13 @@ type Contact struct {
 	State   string `json:"state"` // open, closed, fault
 }
 
+// AV is the data of room/{room}/av/{device}/desired and reported. As desired, unknown asks for nothing.
+type AV struct {
+	Version uint64 `json:"version,omitempty"`
+	Writer  string `json:"writer,omitempty"`
+	State   string `json:"state"` // on, off, unknown
+}
+
 // Baseline is the data of unit/{unit}/baseline/reported.
 type Baseline struct {
 	Version  uint64     `json:"version,omitempty"`

@@ -20,10 +20,22 @@ var points = map[string]Text{
 	"windows-closed":    {"Fenster geschlossen", "Windows closed"},
 	"doors-closed":      {"Türen geschlossen", "Doors closed"},
 	"microphone-proven": {"Mikrofon hört den Prüfton", "Microphone hears the test sound"},
+	"stream-off":        {"Livestream aus", "Live stream off"},
+	"recorder-off":      {"Aufzeichnung aus", "Recorder off"},
+	"hall-mic-off":      {"Saalmikrofone aus", "Hall microphones off"},
+	"hearing-loop-off":  {"Höranlage aus", "Hearing loop off"},
+	"overflow-off":      {"Ton in Nebenräumen aus", "Sound in other rooms off"},
+	"gallery-cleared":   {"Zuhörerplätze geräumt", "Gallery cleared"},
+	"phones-handed-in":  {"Telefone im Schließfach", "Phones in the locker"},
 
 	// details of them
-	"unsupervised": {"Kontakt ohne Leitungsüberwachung", "contact without supervision of its line"},
-	"line-fault":   {"Leitung zum Kontakt gestört", "fault in the line to a contact"},
+	"stale":           {"letzte Rückmeldung zu alt", "last answer too old"},
+	"heads-unknown":   {"Anwesende noch nicht gezählt", "people present not counted yet"},
+	"phones-missing":  {"weniger Telefone als Anwesende", "fewer phones than people present"},
+	"checked-by-hand": {"von Hand geprüft", "checked by hand"},
+	"not-present":     {"nicht vorhanden", "not present"},
+	"unsupervised":    {"Kontakt ohne Leitungsüberwachung", "contact without supervision of its line"},
+	"line-fault":      {"Leitung zum Kontakt gestört", "fault in the line to a contact"},
 }
 
 // cannot are the things that a sense does not see.

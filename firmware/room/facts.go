@@ -4,17 +4,17 @@ import (
 	"subrosa/drivers/contact"
 	"subrosa/dsp/detect"
 	"subrosa/firmware/alarm"
+	"subrosa/firmware/av"
 	"subrosa/firmware/panel"
 	"subrosa/firmware/policy"
 	"subrosa/firmware/record"
 	"subrosa/firmware/session"
 )
 
-// byPoint are the facts that have no source of their own yet, but a point of the handover that proves them, if the room
-// has it.
+// byPoint are the facts that a point proves, if the room has it.
 var byPoint = func() (out []policy.Fact) {
 	for _, f := range policy.Table() {
-		if !f.Source.Exists() && f.Point != "" {
+		if f.Point != "" && (f.Source == policy.FromHandover || !f.Source.Exists()) {
 			out = append(out, f)
 		}
 	}
@@ -51,6 +51,33 @@ func (r *Room) gather(ps []session.Point, s session.State) {
 	}
 	for _, x := range byPoint {
 		f.Must(x.Name, fromPoint(ps, x.Point))
+	}
+	if r.p.AV != nil {
+		equipment(f, r.p.AV.Status(r.p.Clock.Now()))
+	}
+	if n := r.p.Walk.Heads(); n > 0 {
+		f.Must("people_counted", n)
+	}
+}
+
+// equipment says what is off: a kind of device is if all of it is proven off, and is not if one is on.
+func equipment(f *policy.Facts, all []av.Status) {
+	for kind, name := range map[av.Kind]string{av.Stream: "stream_off", av.Recorder: "recorder_off", av.HallMic: "hall_microphones_off",
+		av.HearingLoop: "hearing_loop_off", av.Overflow: "overflow_off"} {
+		states := map[av.State]int{}
+		for _, s := range all {
+			if s.Kind == kind {
+				states[s.State]++
+			}
+		}
+		var off any // what is not known leaves it open, unless something is on
+		switch {
+		case states[av.On] > 0:
+			off = false
+		case states[av.Off] > 0 && states[av.Unknown] == 0:
+			off = true
+		}
+		f.Must(name, off)
 	}
 }
 

@@ -21,6 +21,7 @@ func (r *Room) Subscribe() error {
 	return errors.Join(
 		r.p.Site.Desired(topic.SessionDesired(r.p.Room), func(m shadow.Message) { r.wait(func() { r.desired(m) }) }),
 		r.p.Site.Desired(topic.Ack(r.p.Room, "+"), func(m shadow.Message) { r.wait(func() { r.answered(m) }) }),
+		r.p.Site.Watch(topic.AVReported(r.p.Room, topic.Any), func(m shadow.Message) { r.post(func() { r.gateway(m) }) }),
 		r.p.Site.Desired(topic.BaselineDesired(r.p.Unit), func(m shadow.Message) { r.wait(func() { r.learn(m) }) }),
 	)
 }
@@ -219,6 +220,10 @@ func (r *Room) order(o wall.Order) error {
 		ack := o.Ack
 		ack.At = r.p.Clock.Now()
 		_, err := r.p.Book.Acknowledge(context.Background(), o.Alarm, ack)
+		r.tell()
+		return err
+	case wall.Tick:
+		err := r.confirmed(o)
 		r.tell()
 		return err
 	case wall.Propose:

@@ -1,7 +1,6 @@
 package room
 
 import (
-	"context"
 	"errors"
 
 	"subrosa/dsp/detect"
@@ -52,6 +51,7 @@ func (r *Room) read(f panel.Facts) {
 	} else if was.Tampered() {
 		r.clear("enclosure")
 	}
+	r.relays(f.Relays)
 	r.propose(f.Ajar())
 }
 
@@ -72,16 +72,5 @@ func (r *Room) propose(why session.Reason) {
 // Found takes a finding of the unit's own, which did not come from the sensor, and has no records to keep to. It may
 // be called from any goroutine and does not wait. What is left out of it – identity, sense, cause – is filled in here.
 func (r *Room) Found(f finding.Finding) {
-	r.post(func() {
-		f.Sense, f.Cause = f.Kind.Sense(), finding.CauseOf(f.Kind, f.Name, f.Hz)
-		if f.Side == "" {
-			f.Side = finding.Unknown
-		}
-		if f.Open() {
-			r.figures.found(f)
-		}
-		if f.Alarm {
-			r.p.Book.Observe(context.Background(), f)
-		}
-	})
+	r.post(func() { r.own(f) })
 }

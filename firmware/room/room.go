@@ -17,8 +17,10 @@ import (
 
 	"subrosa/dsp/detect"
 	"subrosa/firmware/alarm"
+	"subrosa/firmware/av"
 	"subrosa/firmware/clock"
 	"subrosa/firmware/finding"
+	"subrosa/firmware/handover"
 	"subrosa/firmware/journal"
 	"subrosa/firmware/panel"
 	"subrosa/firmware/policy"
@@ -60,6 +62,11 @@ type Parts struct {
 	// SelfTest is how often the microphone is tested while no session is on its way, besides at the start and before a
 	// session; 0: not at all.
 	SelfTest time.Duration
+	// AV is the hall's equipment, and Relays which relay of the panel cuts which device of it; nil: none is known.
+	AV     *av.Desk
+	Relays map[string]string
+	// Walk is the walk through the room at the handover; nil: nothing is walked through.
+	Walk *handover.Walk
 	// Unsealed says that the kernel does not seal the sensor.
 	Unsealed bool
 	// Panel is shown every View the pages are; it must not wait. Nil: there is no panel.
@@ -79,6 +86,7 @@ type Stream struct {
 type Site interface {
 	Report(topic string, data any) error                 // makes data the topic's newest state
 	Desired(filter string, f func(shadow.Message)) error // calls f with what others want
+	Watch(filter string, f func(shadow.Message)) error   // calls f with what others say, perhaps more than once
 	Status() shadow.Status
 }
 
@@ -128,6 +136,7 @@ type Room struct {
 	aliveAt  time.Time
 	hearing  hearing
 	rules    rules
+	hall     hall
 }
 
 // Alive is the state from which the next start tells how long the unit was away.
@@ -154,6 +163,12 @@ const (
 // New prepares a room. It takes over the events of the sensor and the orders of the pages, and tells the sensor
 // whether the session is closed and what it knows already: call it before the sensor runs.
 func New(p Parts) *Room {
+	if p.AV == nil {
+		p.AV = new(av.Desk)
+	}
+	if p.Walk == nil {
+		p.Walk = new(handover.Walk)
+	}
 	r := &Room{p: p, wake: make(chan struct{}, 1), done: make(chan struct{}), findings: map[string]bool{}, faults: map[fault]error{},
 		checks: map[string]*report.Check{}, troubles: map[string]string{}, figures: newFigures(), learning: report.Baseline{State: "none"}}
 	p.Sensor.Events = sensor.Events{
@@ -229,6 +244,7 @@ func (r *Room) begin() {
 	if r.session.State.Confidential() {
 		r.closedAt = r.session.Since
 	}
+	r.recallHall()
 	r.append("unit.started", map[string]any{"software": r.p.Software, "state": r.session.State, "reason": r.session.Reason})
 	r.publish()
 	r.report("baseline", r.learning)
@@ -251,7 +267,8 @@ func (r *Room) tick(ctx context.Context) {
 	r.points()
 	r.listenOn(now)
 	r.test(now)
-	if r.session.State == session.Restoring && now.Sub(r.session.Since) >= restoreAfter { // nothing of the building was taken over yet
+	r.watchHall(now)
+	if r.session.State == session.Restoring && now.Sub(r.session.Since) >= restoreAfter && r.restored() {
 		r.must(session.Restored())
 	}
 	if now.Sub(r.aliveAt) >= aliveEvery {

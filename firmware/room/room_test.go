@@ -48,6 +48,7 @@ type site struct {
 }
 
 func (s *site) Desired(string, func(shadow.Message)) error { return nil }
+func (s *site) Watch(string, func(shadow.Message)) error   { return nil }
 func (s *site) Status() shadow.Status                      { return s.status }
 func (s *site) Report(name string, data any) error {
 	if !topic.MayWrite(topic.Identity{Role: topic.Unit, Unit: "u1", Rooms: []string{"ratssaal"}}, name) {

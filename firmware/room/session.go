@@ -35,6 +35,7 @@ func (r *Room) move(c session.Changed) {
 	if c.Moved() {
 		r.statuses, r.proposal = 0, nil
 		r.testBefore(c.To)
+		r.turnHall(c)
 		if c.To.Confidential() && !c.From.Confidential() {
 			r.closedAt = r.p.Clock.Now()
 		}
@@ -85,5 +86,5 @@ func (r *Room) points() {
 	if r.p.Radio.Present {
 		ps = append(ps, covered("radio-covered", record.Radio))
 	}
-	r.must(session.Points(r.follow(append(ps, r.facts.Points()...))))
+	r.must(session.Points(r.follow(append(ps, r.p.Walk.Apply(r.hallPoints(r.p.Clock.Now()))...))))
 }

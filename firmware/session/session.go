@@ -84,6 +84,7 @@ type Point struct {
 	Step   State  `json:"step,omitempty"`   // handover (also if empty), sweep or arming
 	Proven bool   `json:"proven"`           // by the unit itself or by a person's tick where the policy says so
 	Detail string `json:"detail,omitempty"` // slug or measure, never free text
+	By     Role   `json:"by,omitempty"`     // the person's role whose word proves it; "": it was measured
 	// Accepted is set by Report: unproven, and the chair went on regardless.
 	Accepted bool `json:"accepted,omitempty"`
 }

@@ -140,7 +140,7 @@ func TestAsyncAPIFields(t *testing.T) {
 	for name, v := range map[string]any{
 		"cloudevent": event.Event{}, "alarm": alarm.Alarm{}, "finding": finding.Finding{}, "answer": alarm.Ack{},
 		"session-reported": session.Report{}, "session-desired": session.Desired{}, "point": session.Point{},
-		"health": report.Health{}, "coverage": report.Coverage{}, "levels": report.Levels{}, "baseline-reported": report.Baseline{},
+		"health": report.Health{}, "coverage": report.Coverage{}, "levels": report.Levels{}, "baseline-reported": report.Baseline{}, "av": report.AV{},
 		"policy-reported": report.Policy{},
 	} {
 		got, _ := d.resolve("#/components/schemas/" + name).(map[string]any)

@@ -35,6 +35,9 @@ type chairPage struct {
 	Open        []alarmCard
 	Answered    []alarmCard
 	Answers     []answerGroup
+	Walk        []walkLine
+	Walked      string
+	Unproven    []string // named beside the second press
 	Points      []pointLine
 	Proven      string
 	Senses      []senseLine
@@ -187,10 +190,28 @@ func (p *chairPage) press(a Act) press {
 }
 
 func (p *chairPage) points(h *Handler) {
-	left := 0
+	p.Walk = h.walkLines(p.View, p.Lang, p.Role)
+	done := 0
+	for _, l := range p.Walk {
+		if l.Proven {
+			done++
+		}
+	}
+	p.Walked = fmt.Sprintf(Text{"%d von %d erledigt", "%d of %d done"}.In(p.Lang), done, len(p.Walk))
+	left, n := 0, 0
 	for _, q := range p.View.Session.Points {
+		if !q.Proven && !q.Accepted && p.View.Session.Next == session.NextConfirm {
+			p.Unproven = append(p.Unproven, h.word(q.Name).In(p.Lang))
+		}
+		if p.View.find(q.Name) != nil {
+			continue // it is a step of the walk
+		}
+		n++
 		l := pointLine{Title: h.word(q.Name).In(p.Lang), Proven: q.Proven}
 		l.State = Text{"nachgewiesen", "proven"}.In(p.Lang)
+		if q.By != "" {
+			l.State = stepState(&Step{Point: q}).In(p.Lang)
+		}
 		if !q.Proven {
 			left++
 			l.State = Text{"nicht nachgewiesen", "not proven"}.In(p.Lang)
@@ -206,7 +227,6 @@ func (p *chairPage) points(h *Handler) {
 	slices.SortStableFunc(p.Points, func(a, b pointLine) int {
 		return cmp.Compare(rank(a.Proven), rank(b.Proven)) // what is left to do comes first
 	})
-	n := len(p.View.Session.Points)
 	p.Proven = fmt.Sprintf(Text{"%d von %d nachgewiesen", "%d of %d proven"}.In(p.Lang), n-left, n)
 }
 
@@ -269,7 +289,7 @@ func (h *Handler) chairEvents(w http.ResponseWriter, r *http.Request) {
 			return frame{}, err
 		}
 		p := h.chairPage(role, lang, "")
-		return h.frame(p.page, p, "chair-", "top", "alarms", "proposal", "action", "points", "done", "measure", "unit")
+		return h.frame(p.page, p, "chair-", "top", "alarms", "proposal", "action", "walk", "points", "done", "measure", "unit")
 	})
 }
 

@@ -23,6 +23,7 @@ const (
 	Answer  Act = "ack"     // an alarm, with verdict and reason
 	Propose Act = "propose" // Order.Proposes, to the chair
 	Decline Act = "decline" // the open proposal
+	Tick    Act = "tick"    // a point of the walk, with a reason, or a count of heads
 )
 
 // Order is one checked request from a page: the role may ask it, the state it was made in still holds, reason
@@ -34,6 +35,8 @@ type Order struct {
 	Alarm    string         // finding id; Answer
 	Ack      alarm.Ack      // Answer, without At
 	Proposes Act            // Propose
+	Point    string         // Tick: what a person confirms, with Reason
+	Heads    int            // Tick: how many people are in the room, in place of a point
 }
 
 // Refusal is an error whose text is meant for the person at the page. Any other error of Options.Do is logged
@@ -108,6 +111,8 @@ func (h *Handler) order(r *http.Request, v *View, role session.Role) (Order, err
 			return o, refusedRight
 		}
 		return o, nil
+	case Tick:
+		return o.ticking(r, v)
 	case Propose:
 		o.Proposes = Act(r.PostFormValue("proposes"))
 		if !slices.Contains(proposable(v, role), o.Proposes) {
@@ -160,6 +165,10 @@ func (o Order) String() string {
 		s += fmt.Sprintf(" of %s: %s/%s", o.Alarm, o.Ack.Verdict, o.Ack.Reason)
 	case o.Act == Propose:
 		s += ": " + string(o.Proposes)
+	case o.Act == Tick && o.Heads > 0:
+		s += ": heads"
+	case o.Act == Tick:
+		s += fmt.Sprintf(" of %s: %s", o.Point, o.Reason)
 	case o.Reason != "":
 		s += ": " + string(o.Reason)
 	}

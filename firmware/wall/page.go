@@ -18,6 +18,17 @@ import (
 func (h *Handler) funcs() template.FuncMap {
 	return template.FuncMap{
 		"tr": func(lang, de, en string) string { return Text{de, en}.In(lang) },
+		"dict": func(pairs ...any) (map[string]any, error) {
+			m := map[string]any{}
+			for i := 0; i+1 < len(pairs); i += 2 {
+				k, ok := pairs[i].(string)
+				if !ok {
+					return nil, fmt.Errorf("key %v is no string", pairs[i])
+				}
+				m[k] = pairs[i+1]
+			}
+			return m, nil
+		},
 	}
 }
 
@@ -51,6 +62,7 @@ type wallPage struct {
 	Next     *Text
 	Notices  []Text
 	Findings []Text // only where the policy says so
+	Walk     []walkLine
 	Sealed   bool
 	Bits     Text
 }
@@ -71,6 +83,9 @@ func (h *Handler) wallPage() wallPage {
 	if k := v.Session.Kind; k != "" {
 		t := h.word(k)
 		p.Kind = &t
+	}
+	if bare.Session.State == session.Handover {
+		p.Walk = h.walkLines(v, "de", "")
 	}
 	p.Next = nextText(&bare.Session, v.At, h.opt.Location)
 	if p.Look.Note != (Text{}) {

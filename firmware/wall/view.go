@@ -18,6 +18,9 @@ type View struct {
 	Coverage []Coverage     `json:"coverage"` // one per sense, also those that are absent
 	Sensor   Sensor         `json:"sensor"`
 	Unit     Unit           `json:"unit"`
+
+	Walk      *Walk  `json:"walk,omitempty"`      // through the room, while the session is on its way to closed
+	Recording []Text `json:"recording,omitempty"` // what of the hall's equipment records or streams: its own lamp
 }
 
 // Text is a sentence or a word in the two languages of the pages.

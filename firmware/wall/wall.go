@@ -10,6 +10,7 @@
 //	GET  /                 the wall            GET /events          its stream (SSE)
 //	GET  /leitung          the chair's page    GET /leitung/events  its stream (SSE)
 //	POST /leitung/do       an order            GET /api/view        the View as JSON, for chair and clerk
+//	GET  /leitung/platz/ID a zone to look through
 //	GET  /leitung/pair     a key for a cookie  GET /healthz         200 while Views arrive
 package wall
 
@@ -165,6 +166,7 @@ func (h *Handler) routes() http.Handler {
 	mux.HandleFunc("GET /events", h.wallEvents)
 	mux.HandleFunc("GET /leitung", h.chair)
 	mux.HandleFunc("GET /leitung/events", h.chairEvents)
+	mux.HandleFunc("GET /leitung/platz/{zone}", h.zone)
 	mux.HandleFunc("GET /leitung/pair", h.pair)
 	mux.HandleFunc("POST /leitung/pair", h.pair)
 	mux.HandleFunc("POST /leitung/leave", h.leave)

@@ -76,6 +76,11 @@ func (h *Handler) word(slug string) Text {
 	if t, ok := words[slug]; ok {
 		return t
 	}
+	return fallback(slug)
+}
+
+// fallback is how a slug that nothing names is shown.
+func fallback(slug string) Text {
 	s := upper(strings.ReplaceAll(slug, "-", " "))
 	return Text{s, s}
 }

@@ -47,8 +47,9 @@
   function place(name, html) {
     const part = document.querySelector(`[data-part="${name}"]`);
     if (!part || part.innerHTML === html) return;
-    if (part.querySelector("select:focus")) { // an open list would close under the finger
-      part.querySelector("select:focus").addEventListener("blur", () => place(name, html), { once: true });
+    const held = part.querySelector("select:focus, input:focus");
+    if (held) { // an open list would close under the finger, a number vanish under the thumb
+      held.addEventListener("blur", () => place(name, html), { once: true });
       return;
     }
     const restore = keep(part);

@@ -147,6 +147,16 @@ func (c *Config) Complete() {
 	}
 }
 
+// RelayNames are those of the relays that are built in.
+func (c *Config) RelayNames() (names []string) {
+	if c.has("relays") {
+		for _, r := range c.Relays {
+			names = append(names, r.Name)
+		}
+	}
+	return names
+}
+
 // has reports whether the part is built in.
 func (c *Config) has(part string) bool { return slices.Contains(c.Parts, part) }
 

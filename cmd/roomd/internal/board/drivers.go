@@ -19,6 +19,7 @@ import (
 	"subrosa/drivers/occupancy"
 	"subrosa/drivers/power"
 	"subrosa/drivers/relay"
+	"subrosa/firmware/panel"
 )
 
 // drivers is the table of parts. absent is the error that says: not on this unit.
@@ -153,13 +154,18 @@ func openRelays(b *Board) (part, error) {
 
 func (p *relaysPart) step(b *Board, now time.Time) error {
 	var errs []error
+	if len(b.facts.Relays) != len(p.devs) {
+		b.facts.Relays = make([]panel.Relay, len(p.devs))
+	}
 	for i, d := range p.devs {
 		if b.scene.Session.State != "" { // while nothing is known they stay as they are
 			d.Set(b.scene.Relay(p.conf[i].While))
 		}
-		if err := d.Step(now); err != nil {
+		err := d.Step(now)
+		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", p.conf[i].Name, err))
 		}
+		b.facts.Relays[i] = panel.Relay{Name: p.conf[i].Name, On: d.On(), Read: p.conf[i].Contact != "" && d.Settled(), Fault: err != nil}
 	}
 	return errors.Join(errs...)
 }

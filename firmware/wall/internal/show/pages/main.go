@@ -38,7 +38,7 @@ func main() {
 func run(ctx context.Context, addr string, dark bool) error {
 	key := wall.NewToken()
 	for _, s := range show.Scenes() {
-		h, err := wall.New(wall.Options{ChairToken: key, Do: refuse, Location: time.UTC})
+		h, err := wall.New(wall.Options{ChairToken: key, Do: refuse, Location: time.UTC, Words: show.Words})
 		if err != nil {
 			return err
 		}

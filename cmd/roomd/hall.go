@@ -1,0 +1,30 @@
+package main
+
+import (
+	"log/slog"
+	"maps"
+
+	"subrosa/cmd/roomd/internal/hall"
+	"subrosa/firmware/clock"
+	"subrosa/firmware/handover"
+	"subrosa/firmware/room"
+	"subrosa/firmware/wall"
+)
+
+// openHall prepares what the room knows of its equipment, and who asks it.
+func (u *unit) openHall(c Config, clk clock.Clock, p *room.Parts) (err error) {
+	if p.AV, u.hall, p.Relays, err = hall.Build(c.AV, c.Panel.RelayNames()); err != nil {
+		return err
+	}
+	u.hall.Clock, u.hall.Log = clk, u.log.With(slog.String("part", "hall"))
+	p.Walk, err = handover.New(c.Handover)
+	return err
+}
+
+// words are those of the points, with the room's own devices and zones.
+func words(c Config) map[string]wall.Text {
+	w := room.Words()
+	kinds, names := hall.Kinds(c.AV)
+	maps.Copy(w, room.HallWords(kinds, names, c.Handover.Zones))
+	return w
+}
