@@ -15,6 +15,7 @@ require (
 	github.com/tphakala/simd v1.8.0
 	go.etcd.io/bbolt v1.4.3
 	golang.org/x/crypto v0.45.0
+	golang.org/x/mod v0.27.0
 	golang.org/x/net v0.47.0
 	golang.org/x/sys v0.48.0
 	golang.org/x/term v0.37.0
@@ -48,7 +49,6 @@ require (
 	go.yaml.in/yaml/v2 v2.4.2 // indirect
 	golang.org/x/exp v0.0.0-20250620022241-b7579e27df2b // indirect
 	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
-	golang.org/x/mod v0.27.0 // indirect
 	golang.org/x/sync v0.17.0 // indirect
 	golang.org/x/tools v0.36.0 // indirect
 	golang.org/x/tools/go/expect v0.1.1-deprecated // indirect
