@@ -35,6 +35,9 @@ var commands = []func() *cobra.Command{
 	newDemoCommand,
 	newReplayCommand,
 	newSiteCommand,
+	newBundleCommand,
+	newVerifyCommand,
+	newKeyCommand,
 	newVersionCommand,
 	newCompletionCommand,
 }
@@ -101,7 +104,7 @@ func newRootCommand() *cobra.Command {
 		Long: `subrosa watches over confidential meetings. This is the operator's program: it looks through
 recordings with the detectors of the room unit, and makes and keeps the certificates of a site.
 
-Exit codes: 0 ok, 1 failed, 2 input could not be read, 64 wrong usage.`,
+Exit codes: 0 ok, 1 failed, 2 input could not be read, 3 true but unproven, 64 wrong usage.`,
 		Example: `  subrosa replay recording.wav
   subrosa replay --json --hz 433.92M --rate 250k recordings/
   subrosa site init --name "Stadt Musterstadt" --domain raum.example --unit ratssaal-1=ratssaal`,
