@@ -183,3 +183,46 @@ func TestBundleOfARunningUnit(t *testing.T) {
 		}
 	}
 }
+
+// TestWitness: a journal that goes on is cosigned; one that was cut short, rewritten with the unit's own key, or is only
+// claimed to go on, is not.
+func TestWitness(t *testing.T) {
+	unit, dir, memory := unitState(t, 3), t.TempDir(), t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	must(t, "witness", "--make", "isb-laptop", "--key", at("isb.key"), "--out", at("isb.pub"))
+	pin := filepath.Join(unit, keyring.PinFile)
+	witness := func(code int, file string, more ...string) string {
+		t.Helper()
+		got := command(append([]string{"witness", "--key", at("isb.key"), "--state", memory, "--out", dir, file}, more...)...)
+		if got.code != code {
+			t.Fatalf("%s: exit %d, want %d: %s", file, got.code, code, got.stderr)
+		}
+		return strings.TrimSpace(got.out)
+	}
+	must(t, "bundle", "--state", unit, "--out", at("1.zip"))
+	witness(3, at("1.zip"))
+	first := witness(0, at("1.zip"), "--pin", pin)
+	witness(0, first) // the same again
+	saved := filepath.Join(dir, "copy")
+	if err := os.CopyFS(saved, os.DirFS(unit)); err != nil {
+		t.Fatal(err)
+	}
+	addEntries(t, unit, 2)
+	must(t, "bundle", "--state", unit, "--out", at("2.zip"))
+	witness(3, filepath.Join(unit, "journal", "checkpoint"))
+	second := witness(0, at("2.zip"))
+	witness(1, at("1.zip"))
+	witness(1, first)
+	addEntries(t, saved, 5) // another future, with the same key
+	must(t, "bundle", "--state", saved, "--out", at("fork.zip"))
+	witness(1, at("fork.zip"))
+	witness(2, at("isb.pub"))
+
+	must(t, "bundle", "--state", unit, "--checkpoint", second, "--out", at("3.zip"))
+	if out := must(t, "verify", at("3.zip"), "--key", pin, "--witness", at("isb.pub"), "--checkpoint", first); !strings.Contains(out, "bezeugt von isb-laptop") {
+		t.Errorf("got %s", out)
+	}
+	if got := command("verify", at("fork.zip"), "--key", pin, "--checkpoint", second, "--witness", at("isb.pub")); got.code != 1 {
+		t.Errorf("fork against the witness's checkpoint: exit %d", got.code)
+	}
+}

@@ -38,6 +38,7 @@ var commands = []func() *cobra.Command{
 	newBundleCommand,
 	newVerifyCommand,
 	newKeyCommand,
+	newWitnessCommand,
 	newVersionCommand,
 	newCompletionCommand,
 }

@@ -32,6 +32,20 @@ func Verify(b []byte, trust Trust) *Report {
 	return v.r
 }
 
+// Checkpoint returns the checkpoint in a bundle, unverified.
+func Checkpoint(b []byte) ([]byte, error) {
+	parts, _, err := unpack(b)
+	if err != nil {
+		return nil, fmt.Errorf("bundle: %w", err)
+	}
+	for _, p := range parts {
+		if p.name == nameCheckpoint {
+			return p.data, nil
+		}
+	}
+	return nil, fmt.Errorf("bundle: %w: no %s", errForm, nameCheckpoint)
+}
+
 // verifier holds what is known so far.
 type verifier struct {
 	trust     Trust
