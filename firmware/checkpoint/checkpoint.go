@@ -129,6 +129,11 @@ func openNote(b []byte, keys []string) (*note.Note, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrForm, err)
 	}
+	for _, s := range append(n.Sigs[:len(n.Sigs):len(n.Sigs)], n.UnverifiedSigs...) { // base64 has bits that mean nothing
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			return nil, fmt.Errorf("%w: signature of %s: %w", ErrForm, s.Name, err)
+		}
+	}
 	return n, nil
 }
 

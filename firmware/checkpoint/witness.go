@@ -72,12 +72,12 @@ func Cosign(b []byte, private string, at time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := note.Open(b, note.VerifierList())
+	_, err = note.Open(b, note.VerifierList())
 	var unverified *note.UnverifiedNoteError
 	if !errors.As(err, &unverified) {
 		return nil, fmt.Errorf("checkpoint: %w", errors.Join(ErrForm, err))
 	}
-	n = unverified.Note
+	n := unverified.Note
 	out, err := note.Sign(&note.Note{Text: n.Text, UnverifiedSigs: n.UnverifiedSigs}, c)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)

@@ -51,6 +51,9 @@ func TestTornPayloadAtEveryByte(t *testing.T) {
 	whole := readFile(t, payloadFiles(t, dir)[0])
 	for cut := len(before); cut <= len(whole); cut++ {
 		for _, zeros := range []int{0, 500} {
+			if testing.Short() && zeros > 0 && cut%7 > 0 {
+				continue
+			}
 			writeFile(t, segmentFiles(t, dir)[0], records)
 			writeFile(t, payloadFiles(t, dir)[0], append(bytes.Clone(whole[:cut]), make([]byte, zeros)...))
 			if r, err := journal.Verify(dir); err != nil || r.Err() != nil {

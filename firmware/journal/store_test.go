@@ -106,6 +106,9 @@ func TestTornAtEveryByte(t *testing.T) {
 	}
 	for cut := len(before); cut <= len(whole); cut++ {
 		for _, zeros := range []int{0, 1, 600} {
+			if testing.Short() && zeros > 0 && cut%7 > 0 {
+				continue
+			}
 			if cut == len(whole) && zeros > 0 {
 				continue // the next record was begun with zeros, which is cut == len(before)
 			}
@@ -392,7 +395,7 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			t.Fatalf("Verify: %v", err)
 		}
-		j, err := journal.Open(dir, journal.Options{})
+		j, err := journal.Open(dir, journal.Options{OpenFile: quick})
 		if err != nil {
 			t.Fatalf("Open: %v", err)
 		}
