@@ -2,7 +2,7 @@
 // the wall and the chair's page, and speaks with the site over MQTT.
 //
 //	reads   unit.json (--config), certificates and the policy beside it
-//	writes  --state: journal/, outbox/, alarms.json, session.json, slots.json, baseline.json, policy.json, keys.json
+//	writes  --state: journal/, evidence.key, evidence.pin, outbox/, alarms.json, session.json, slots.json, baseline.json, policy.json, keys.json
 //	listens pages :8443, metrics 127.0.0.1:9464
 package main
 
@@ -31,6 +31,7 @@ import (
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/clock"
 	"subrosa/firmware/journal"
+	"subrosa/firmware/keyring"
 	"subrosa/firmware/room"
 	"subrosa/firmware/seal"
 	"subrosa/firmware/sense"
@@ -140,6 +141,7 @@ type unit struct {
 	sensor  *sensor.Watcher
 	wall    *wall.Handler
 	journal *journal.Journal
+	notary  *notary
 	panel   *panelUnit
 	hall    *hall.Watcher
 	pages   net.Listener
@@ -161,7 +163,11 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 		return nil, err
 	}
 	u.tls = tlsPages
-	if u.journal, err = journal.Open(o.state+"/journal", journal.Options{Now: clk.Now, Quality: clk.Quality()}); err != nil {
+	key, err := keyring.Open(o.state, c.Unit, rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	if u.journal, err = journal.Open(o.state+"/journal", journal.Options{Now: clk.Now, Quality: clk.Quality(), Room: c.Room}); err != nil {
 		return nil, err
 	}
 	id := topic.Identity{Role: topic.Unit, Unit: c.Unit, Rooms: []string{c.Room}}
@@ -171,6 +177,7 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 		return nil, err
 	}
 	u.reg.MustRegister(u.shadow.Metrics())
+	u.notary = &notary{journal: u.journal, key: key, report: u.shadow.Report, clock: clk, log: log}
 	p := room.Parts{Identity: room.Identity{Room: c.Room, Unit: c.Unit, Name: c.Name, Software: version()}, Clock: clk, Log: log,
 		State: folder, Journal: u.journal, Site: u.shadow, Rand: rand.Reader, Unsealed: o.unsealed, Policy: c.rules}
 	if p.Machine, err = restoreSession(folder, clk.Now(), log); err != nil {
@@ -232,7 +239,8 @@ func (m mqtt) Forget(_ context.Context, id string) error {
 }
 
 func (u *unit) close() {
-	u.log.Info("stopped", "err", errors.Join(u.shadow.Close(), u.journal.Close()))
+	_, err := u.journal.Checkpoint(u.notary.key.Signer)
+	u.log.Info("stopped", "err", errors.Join(err, u.shadow.Close(), u.journal.Close()))
 }
 
 // run runs the parts until ctx ends or one of them fails, and then ends them one after the other, so that each can
@@ -244,6 +252,7 @@ func (u *unit) run(ctx context.Context) error {
 	sensor := start(u.sensor.Run, fatal)
 	panel := start(u.panel.board.Run, fatal)
 	hall := start(u.hall.Run, fatal)
+	notary := start(u.notary.Run, fatal)
 	servers := []*http.Server{{Handler: u.panel.pages(u.wall), TLSConfig: u.tls, ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog: slog.NewLogLogger(u.log.Handler(), slog.LevelDebug)}}
 	serve(u.pages, servers[0], fatal)
@@ -259,6 +268,7 @@ func (u *unit) run(ctx context.Context) error {
 	u.wall.Close()
 	hall()
 	panel()
+	notary()
 	down, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	for _, s := range servers {

@@ -14,8 +14,8 @@ import (
 	"subrosa/firmware/journal"
 )
 
-// unitState is a unit's state after a month, its journal still open for writing.
-func unitState(t *testing.T) string {
+// exportState is a unit's state after a month, its journal still open for writing.
+func exportState(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{SegmentBytes: 8 << 10})
@@ -32,7 +32,7 @@ func unitState(t *testing.T) string {
 }
 
 func TestExport(t *testing.T) {
-	state, out := unitState(t), filepath.Join(t.TempDir(), "november")
+	state, out := exportState(t), filepath.Join(t.TempDir(), "november")
 	args := []string{"export", "--room", compliancetest.Room, "--name", "Großer Ratssaal", "--from", "2026-11-01", "--to", "2026-11-30", "--state", state, "--out", out}
 	got := command(append(args, "--json")...)
 	if got.code != exitOK {
@@ -75,8 +75,8 @@ func TestExport(t *testing.T) {
 }
 
 func TestExportRefuses(t *testing.T) {
-	state, out := unitState(t), t.TempDir()
-	broken := unitState(t)
+	state, out := exportState(t), t.TempDir()
+	broken := exportState(t)
 	segments, err := filepath.Glob(filepath.Join(broken, "journal", "*.jsonl"))
 	if err != nil || len(segments) < 2 {
 		t.Fatal(segments, err)

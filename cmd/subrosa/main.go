@@ -38,6 +38,10 @@ var commands = []func() *cobra.Command{
 	newSiteCommand,
 	newPolicyCommand,
 	newExportCommand,
+	newBundleCommand,
+	newVerifyCommand,
+	newKeyCommand,
+	newWitnessCommand,
 	newVersionCommand,
 	newCompletionCommand,
 }
@@ -105,7 +109,7 @@ func newRootCommand() *cobra.Command {
 recordings with the detectors of the room unit, makes and keeps the certificates of a site, checks and
 explains the rules of rooms, and writes exports.
 
-Exit codes: 0 ok, 1 failed, 2 input could not be read, 64 wrong usage.`,
+Exit codes: 0 ok, 1 failed, 2 input could not be read, 3 true but unproven, 64 wrong usage.`,
 		Example: `  subrosa replay recording.wav
   subrosa replay --json --hz 433.92M --rate 250k recordings/
   subrosa site init --name "Stadt Musterstadt" --domain raum.example --unit ratssaal-1=ratssaal

@@ -26,11 +26,11 @@ func (d Folder) Read(from uint64, fn func(seq uint64, e Entry) error) error {
 		if !last && firsts[i+1] <= from {
 			continue
 		}
-		s, err := scanFile(dir, first, -1, func(seq uint64, e Entry) error {
-			if seq < from {
+		s, sp, err := readFile(dir, first, -1, func(r Record) error {
+			if r.Seq < from {
 				return nil
 			}
-			return fn(seq, e)
+			return fn(r.Seq, r.Entry)
 		})
 		if err != nil {
 			return err
@@ -38,8 +38,10 @@ func (d Folder) Read(from uint64, fn func(seq uint64, e Entry) error) error {
 		if s.broken == nil && s.torn > 0 && !last {
 			s.broken = &Break{File: segmentName(first), Line: int(s.entries) + 2, Reason: "ends in the middle of a record"}
 		}
-		if s.broken != nil && (last || !named(dir, firsts[i+1], *s.broken)) {
-			breaks = append(breaks, fmt.Errorf("journal: %w: %s", ErrBroken, s.broken))
+		for _, b := range []*Break{s.broken, sp.broken} {
+			if b != nil && (last || !named(dir, firsts[i+1], *b)) {
+				breaks = append(breaks, fmt.Errorf("journal: %w: %s", ErrBroken, b))
+			}
 		}
 	}
 	return errors.Join(breaks...)

@@ -2,24 +2,34 @@
 // when Append returns.
 //
 // A journal is a folder of segments. A segment is a file of JSON lines named after the first sequence number
-// in it; a new one is begun when the last has grown to Options.SegmentBytes.
+// in it; a new one is begun when the last has grown to Options.SegmentBytes. Payloads stand apart, so that they
+// can be deleted: a record only commits to its payload, with a salt that goes with it.
 //
 //	00000000000000000001.jsonl
 //	┌─────────────────────────────────────────────────────────────────────────┐
-//	│ {"format":1,"first":1,"prev":"00…0"}                                    │ header: where the chain stood
-//	│ {"seq":1,"prev":"00…0","entry":{"kind":"unit.started",…},"hash":"5f…"}  │─┐
-//	│ {"seq":2,"prev":"5f…","entry":{"kind":"alarm.raised",…},"hash":"c1…"}   │◄┘ prev is the hash of the line above
+//	│ {"format":2,"first":1,"prev":"00…0"}                                    │ header: where the chain stood
+//	│ {"seq":1,"prev":"00…0","entry":{…,"commit":"a0…"},"hash":"5f…"}         │─┐
+//	│ {"seq":2,"prev":"5f…","entry":{…,"commit":"77…"},"hash":"c1…"}          │◄┘ prev is the hash of the line above
 //	└─────────────────────────────────────────────────────────────────────────┘
+//	00000000000000000001.payloads
+//	│ {"seq":1,"salt":"9e…","payload":{…}}                                    │ commit = SHA-256( salt: 32 bytes ‖ payload )
 //	00000000000000000003.jsonl
-//	│ {"format":1,"first":3,"prev":"c1…"}                                     │ goes on where the last one ended
+//	│ {"format":2,"first":3,"prev":"c1…"}                                     │ goes on where the last one ended
 //
 //	hash = SHA-256( prev: 32 bytes ‖ seq: 8 bytes, big endian ‖ entry: its bytes as they stand in the line )
 //
 // The form is canonical: these keys, in this order, no space, one line feed. Any other byte is a break.
 //
-// A record whose writing was cut short (power loss, full disk) was never acknowledged; it is cut off at the
-// next Open or Append. Anything else that does not verify is a break: the file is left as it is, as evidence,
-// and Open begins a new segment whose first entry, KindBroken, names file, line and reason.
+// The chain finds damage on this disk. What is proven to others is an RFC 6962 tree over the same entries: leaf n is
+// {"seq":base+n,"entry":{…}}. Its signed heads are checkpoints.
+//
+// Segments of the first format, whose payloads stand in the records, stay as they are for ever, outside the tree. The
+// first entry behind them, KindBridge, names each with its SHA-256, and its sequence number is the tree's base.
+//
+// Payloads are synced before the records that commit to them. A record whose writing was cut short (power loss, full
+// disk) was never acknowledged; it is cut off at the next Open or Append, with its payload. Anything else that does not
+// verify is a break: the file is left as it is, as evidence, and Open begins a new segment whose first entry,
+// KindBroken, names file, line and reason.
 //
 // A process whose file size is limited (RLIMIT_FSIZE) must ignore SIGXFSZ, or the kernel ends it instead of
 // letting Append fail.
@@ -38,15 +48,19 @@ import (
 
 // Entry is one line of the record. It never holds a name, an address or free text.
 type Entry struct {
-	Kind     string          `json:"kind"`               // alarm.raised, alarm.changed, session.changed, unit.started, …
-	Time     time.Time       `json:"time"`               // wall time
-	Quality  string          `json:"quality"`            // of Time: synced, unsynced, scenario
-	Requires []string        `json:"requires,omitempty"` // parts of requirements served, such as INF.10.A8
-	Coverage string          `json:"coverage,omitempty"` // what was seen and not seen
-	Policy   string          `json:"policy,omitempty"`   // hash of the policy in force
-	Software string          `json:"software,omitempty"` // hash or version of the software
-	Unsealed bool            `json:"unsealed,omitempty"` // the sensor was not sealed by the kernel
-	Payload  json.RawMessage `json:"payload,omitempty"`
+	Kind     string    `json:"kind"`               // alarm.raised, alarm.changed, session.changed, unit.started, …
+	Time     time.Time `json:"time"`               // wall time
+	Quality  string    `json:"quality"`            // of Time: synced, unsynced, scenario
+	Requires []string  `json:"requires,omitempty"` // parts of requirements served, such as INF.10.A8
+	Coverage string    `json:"coverage,omitempty"` // what was seen and not seen
+	Policy   string    `json:"policy,omitempty"`   // hash of the policy in force
+	Software string    `json:"software,omitempty"` // hash or version of the software
+	Unsealed bool      `json:"unsealed,omitempty"` // the sensor was not sealed by the kernel
+	Room     string    `json:"room,omitempty"`     // Append fills in Options.Room if it is empty
+	// Permanent payloads are never deleted: session summaries, receipts. They hold no personal data.
+	Permanent bool            `json:"permanent,omitempty"`
+	Commit    string          `json:"commit,omitempty"`  // Commitment to the payload; Append makes it
+	Payload   json.RawMessage `json:"payload,omitempty"` // nil when read after its deletion
 }
 
 // Receipt proves that an entry was recorded.
@@ -72,8 +86,12 @@ type Reader interface {
 // MaxEntry is the largest encoded entry, in bytes.
 const MaxEntry = 64 << 10
 
-// KindBroken is the kind of the entry that opens a segment after a break. Its payload is a Break.
-const KindBroken = "journal.broken"
+// Kinds of the journal's own entries. Their payloads are permanent.
+const (
+	KindBroken  = "journal.broken"  // opens a segment after a break; payload: Break
+	KindBridge  = "journal.bridged" // first entry of the tree, behind segments of the first format; payload: Bridge
+	KindDeleted = "journal.deleted" // receipt of a deletion; payload: Deletion
+)
 
 // Sentinel errors, wrapped by what is returned.
 var (
@@ -98,6 +116,8 @@ func (e *Entry) Validate() error {
 		return fmt.Errorf("journal: %w: %s has quality %q", ErrEntry, e.Kind, e.Quality)
 	case len(e.Coverage) > 1000 || !utf8.ValidString(e.Coverage) || hasControl(e.Coverage):
 		return fmt.Errorf("journal: %w: %s has a coverage that is not one line", ErrEntry, e.Kind)
+	case e.Room != "" && !tokenForm.MatchString(e.Room):
+		return fmt.Errorf("journal: %w: %s has room %q", ErrEntry, e.Kind, e.Room)
 	case e.Policy != "" && !tokenForm.MatchString(e.Policy):
 		return fmt.Errorf("journal: %w: %s has policy %q", ErrEntry, e.Kind, e.Policy)
 	case e.Software != "" && !tokenForm.MatchString(e.Software):
@@ -122,18 +142,29 @@ func hasControl(s string) bool {
 	return false
 }
 
-// encode returns the bytes of e as they will stand in the line.
-func (e Entry) encode() ([]byte, error) {
+// encoded is an entry as it goes to the disk.
+type encoded struct {
+	header        []byte // as it will stand in the line
+	salt, payload []byte // nil: there is none
+}
+
+// encode commits to the payload with salt.
+func (e Entry) encode(salt []byte) (x encoded, err error) {
 	if err := e.Validate(); err != nil {
-		return nil, err
+		return x, err
 	}
-	e.Time = e.Time.UTC().Round(0)
-	b, err := json.Marshal(e)
-	if err != nil {
-		return nil, fmt.Errorf("journal: %w: %s: %w", ErrEntry, e.Kind, err)
+	e.Time, e.Commit = e.Time.UTC().Round(0), ""
+	if len(e.Payload) > 0 {
+		if x.payload, err = json.Marshal(e.Payload); err != nil {
+			return x, fmt.Errorf("journal: %w: %s: %w", ErrEntry, e.Kind, err)
+		}
+		x.salt, e.Commit, e.Payload = salt, Commitment(salt, x.payload), nil
 	}
-	if len(b) > MaxEntry {
-		return nil, fmt.Errorf("journal: %w: %s has %d bytes, at most %d", ErrEntry, e.Kind, len(b), MaxEntry)
+	if x.header, err = json.Marshal(e); err != nil {
+		return x, fmt.Errorf("journal: %w: %s: %w", ErrEntry, e.Kind, err)
 	}
-	return b, nil
+	if n := len(x.header) + len(x.payload); n > MaxEntry {
+		return x, fmt.Errorf("journal: %w: %s has %d bytes, at most %d", ErrEntry, e.Kind, n, MaxEntry)
+	}
+	return x, nil
 }

@@ -11,7 +11,11 @@ import (
 	"strconv"
 )
 
-const format = 1
+// Formats of segments. In the first, payloads stand in the records; it is read for ever and no longer written.
+const (
+	formatInline = 1
+	format       = 2
+)
 
 type digest [sha256.Size]byte
 
@@ -56,31 +60,44 @@ func appendRecord(dst []byte, prev digest, seq uint64, entry []byte) ([]byte, di
 	return append(dst, "\"}\n"...), d
 }
 
-// parseRecord checks a line, without its line feed, against the chain and returns its entry and hash.
-func parseRecord(line []byte, prev digest, seq uint64) (Entry, digest, error) {
+// appendLeaf appends what the tree has of the entry whose encoded header is raw.
+func appendLeaf(dst []byte, seq uint64, raw []byte) []byte {
+	dst = append(dst, `{"seq":`...)
+	dst = strconv.AppendUint(dst, seq, 10)
+	dst = append(dst, `,"entry":`...)
+	dst = append(dst, raw...)
+	return append(dst, '}')
+}
+
+// gapLeaf stands in the tree for a sequence number whose entry was lost.
+func gapLeaf(seq uint64) []byte { return fmt.Appendf(nil, `{"seq":%d,"lost":true}`, seq) }
+
+// parseRecord checks a line, without its line feed, against the chain and returns its entry, the bytes of that in
+// the line, and its hash.
+func parseRecord(line []byte, prev digest, seq uint64) (Entry, []byte, digest, error) {
 	var e Entry
 	head := recordHead(nil, prev, seq)
 	const tail = len(`,"hash":""}`) + 2*sha256.Size
 	switch {
 	case !bytes.HasPrefix(line, head):
-		return e, digest{}, fmt.Errorf("does not continue the chain at %d", seq)
+		return e, nil, digest{}, fmt.Errorf("does not continue the chain at %d", seq)
 	case len(line) < len(head)+tail:
-		return e, digest{}, errors.New("is too short")
+		return e, nil, digest{}, errors.New("is too short")
 	}
 	raw := line[len(head) : len(line)-tail]
 	d := link(prev, seq, raw)
 	want, _ := appendRecord(nil, prev, seq, raw)
 	if !bytes.Equal(line, want[:len(want)-1]) {
-		return e, digest{}, errors.New("hash does not match")
+		return e, nil, digest{}, errors.New("hash does not match")
 	}
 	if err := json.Unmarshal(raw, &e); err != nil {
-		return e, digest{}, fmt.Errorf("entry: %w", err)
+		return e, nil, digest{}, fmt.Errorf("entry: %w", err)
 	}
-	return e, d, nil
+	return e, raw, d, nil
 }
 
 func parses(line []byte, prev digest, seq uint64) bool {
-	_, _, err := parseRecord(line, prev, seq)
+	_, _, _, err := parseRecord(line, prev, seq)
 	return err == nil
 }
 
@@ -91,32 +108,31 @@ type header struct {
 	Prev   string `json:"prev"`
 }
 
-// headerHead is everything in a header that its file's name tells.
-func headerHead(first uint64) []byte {
+// headerHead is everything in a header of a format that its file's name tells.
+func headerHead(format int, first uint64) []byte {
 	return fmt.Appendf(nil, `{"format":%d,"first":%d,"prev":"`, format, first)
 }
 
-func appendHeader(dst []byte, prev digest, first uint64) []byte {
-	dst = append(dst, headerHead(first)...)
+func appendHeader(dst []byte, format int, prev digest, first uint64) []byte {
+	dst = append(dst, headerHead(format, first)...)
 	dst = hex.AppendEncode(dst, prev[:])
 	return append(dst, "\"}\n"...)
 }
 
 // parseHeader checks a header line, without its line feed.
-func parseHeader(line []byte) (first uint64, prev digest, err error) {
-	var h header
+func parseHeader(line []byte) (h header, prev digest, err error) {
 	if err := json.Unmarshal(line, &h); err != nil {
-		return 0, prev, fmt.Errorf("header: %w", err)
+		return h, prev, fmt.Errorf("header: %w", err)
 	}
-	if h.Format != format {
-		return 0, prev, fmt.Errorf("header: format %d, this program knows %d", h.Format, format)
+	if h.Format != formatInline && h.Format != format {
+		return h, prev, fmt.Errorf("header: format %d, this program knows %d and %d", h.Format, formatInline, format)
 	}
 	if prev, err = parseDigest(h.Prev); err != nil {
-		return 0, prev, fmt.Errorf("header: %w", err)
+		return h, prev, fmt.Errorf("header: %w", err)
 	}
-	want := appendHeader(nil, prev, h.First)
+	want := appendHeader(nil, h.Format, prev, h.First)
 	if h.First == 0 || !bytes.Equal(line, want[:len(want)-1]) {
-		return 0, prev, errors.New("header is not in canonical form")
+		return h, prev, errors.New("header is not in canonical form")
 	}
-	return h.First, prev, nil
+	return h, prev, nil
 }

@@ -14,8 +14,8 @@ import (
 func TestFormIsAsDrawn(t *testing.T) {
 	at := time.Date(2026, 11, 21, 18, 30, 0, 0, time.FixedZone("CET", 3600))
 	prev := make([]byte, 32)
-	want := fmt.Sprintf("{\"format\":1,\"first\":1,\"prev\":\"%s\"}\n", strings.Repeat("00", 32))
-	got := appendHeader(nil, digest{}, 1)
+	want := fmt.Sprintf("{\"format\":2,\"first\":1,\"prev\":\"%s\"}\n", strings.Repeat("00", 32))
+	got := appendHeader(nil, format, digest{}, 1)
 	var chain digest
 	for seq := uint64(1); seq <= 3; seq++ {
 		kind := fmt.Sprintf("test.n%d", seq)
@@ -25,11 +25,11 @@ func TestFormIsAsDrawn(t *testing.T) {
 		want += fmt.Sprintf("{\"seq\":%d,\"prev\":\"%s\",\"entry\":%s,\"hash\":\"%s\"}\n", seq, hex.EncodeToString(prev), entry, hex.EncodeToString(sum[:]))
 		prev = sum[:]
 
-		b, err := Entry{Kind: kind, Time: at, Quality: "synced"}.encode()
+		b, err := Entry{Kind: kind, Time: at, Quality: "synced"}.encode(make([]byte, saltSize))
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, chain = appendRecord(got, chain, seq, b)
+		got, chain = appendRecord(got, chain, seq, b.header)
 	}
 	if string(got) != want {
 		t.Errorf("got\n%s, want\n%s", got, want)

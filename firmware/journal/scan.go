@@ -39,12 +39,17 @@ type scanned struct {
 	whole   bool   // the torn record, of that length, lacks only its line feed
 	broken  *Break // set if anything else follows the good lines; SHA256 is empty
 	start   digest // prev of the header
+	format  int    // of the header; 0: there is none
 	entries uint64
 }
 
+// visitor is called for a record that verifies; raw are the entry's bytes in the line, which it must not keep.
+// In a segment of the first format the payload is inline.
+type visitor func(inline bool, seq uint64, raw []byte, e Entry) error
+
 // scan reads one segment. first is what the name says. fn, which may be nil, is called for every record that
 // verifies; its error ends the scan and is returned as it is.
-func scan(r io.Reader, name string, first uint64, fn func(uint64, Entry) error) (s scanned, err error) {
+func scan(r io.Reader, name string, first uint64, fn visitor) (s scanned, err error) {
 	br := bufio.NewReaderSize(r, maxLine)
 	s.next = first
 	for line := 1; ; line++ {
@@ -76,19 +81,22 @@ func scan(r io.Reader, name string, first uint64, fn func(uint64, Entry) error) 
 // lineError tells a bad line from an error of the caller's.
 type lineError struct{ error }
 
-func (s *scanned) line(n int, text []byte, first uint64, fn func(uint64, Entry) error) error {
+func (s *scanned) line(n int, text []byte, first uint64, fn visitor) error {
 	if n == 1 {
-		got, prev, err := parseHeader(text)
-		if err == nil && got != first {
-			err = fmt.Errorf("header: begins at %d, the name says %d", got, first)
+		h, prev, err := parseHeader(text)
+		if err == nil && h.First != first {
+			err = fmt.Errorf("header: begins at %d, the name says %d", h.First, first)
 		}
 		if err != nil {
 			return lineError{err}
 		}
-		s.start, s.prev = prev, prev
+		s.start, s.prev, s.format = prev, prev, h.Format
 		return nil
 	}
-	e, d, err := parseRecord(text, s.prev, s.next)
+	e, raw, d, err := parseRecord(text, s.prev, s.next)
+	if err == nil && s.format != formatInline && len(e.Payload) > 0 {
+		err = errors.New("the payload stands in the header")
+	}
 	if err != nil {
 		return lineError{err}
 	}
@@ -98,7 +106,7 @@ func (s *scanned) line(n int, text []byte, first uint64, fn func(uint64, Entry) 
 	if fn == nil {
 		return nil
 	}
-	return fn(seq, e)
+	return fn(s.format == formatInline, seq, raw, e)
 }
 
 // tail judges what follows the last line feed. Only what a write that was cut short leaves behind, the
@@ -107,7 +115,11 @@ func (s *scanned) tail(name string, first uint64, line int, text []byte) {
 	begun := bytes.TrimRight(text, "\x00")
 	head, most := recordHead(nil, s.prev, s.next), maxLine-1
 	if line == 1 {
-		head, most = headerHead(first), len(headerHead(first))+2*sha256.Size+len(`"}`)
+		head = headerHead(format, first)
+		if old := headerHead(formatInline, first); bytes.HasPrefix(begun, old[:min(len(old), len(begun))]) {
+			head = old
+		}
+		most = len(head) + 2*sha256.Size + len(`"}`)
 	}
 	n := min(len(head), len(begun))
 	switch {
@@ -167,7 +179,7 @@ func segmentFirst(name string) (uint64, bool) {
 }
 
 // scanFile scans the first limit bytes of a segment, all of it if limit < 0.
-func scanFile(dir string, first uint64, limit int64, fn func(uint64, Entry) error) (scanned, error) {
+func scanFile(dir string, first uint64, limit int64, fn visitor) (scanned, error) {
 	f, err := os.Open(filepath.Join(dir, segmentName(first)))
 	if err != nil {
 		return scanned{}, fmt.Errorf("journal: %w", err)
@@ -178,6 +190,21 @@ func scanFile(dir string, first uint64, limit int64, fn func(uint64, Entry) erro
 		r = io.LimitReader(f, limit)
 	}
 	return scan(r, segmentName(first), first, fn)
+}
+
+// hashNamed returns the SHA-256 of a file of the journal.
+func hashNamed(dir, name string) (d digest, err error) {
+	f, err := os.Open(filepath.Join(dir, name))
+	if err != nil {
+		return d, fmt.Errorf("journal: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return d, fmt.Errorf("journal: %w", err)
+	}
+	h.Sum(d[:0])
+	return d, nil
 }
 
 // hashFile returns the SHA-256 of a segment as it lies there and the number of its line feeds.

@@ -10,13 +10,13 @@ import (
 // and what is neither good nor torn is a break.
 func FuzzScan(f *testing.F) {
 	var prev digest
-	seg := appendHeader(nil, prev, 1)
+	seg := appendHeader(nil, format, prev, 1)
 	for seq := range uint64(3) {
-		entry, err := Entry{Kind: "test.entry", Time: time.Unix(1e9, 0), Quality: "synced", Payload: []byte(`{"a":1}`)}.encode()
+		entry, err := Entry{Kind: "test.entry", Time: time.Unix(1e9, 0), Quality: "synced", Payload: []byte(`{"a":1}`)}.encode(make([]byte, saltSize))
 		if err != nil {
 			f.Fatal(err)
 		}
-		seg, prev = appendRecord(seg, prev, seq+1, entry)
+		seg, prev = appendRecord(seg, prev, seq+1, entry.header)
 	}
 	f.Add(seg)
 	f.Add(seg[:len(seg)-1])
@@ -27,7 +27,7 @@ func FuzzScan(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var seqs []uint64
-		s, err := scan(bytes.NewReader(b), "x", 1, func(seq uint64, e Entry) error {
+		s, err := scan(bytes.NewReader(b), "x", 1, func(_ bool, seq uint64, _ []byte, _ Entry) error {
 			seqs = append(seqs, seq)
 			return nil
 		})

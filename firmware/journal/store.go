@@ -2,15 +2,18 @@ package journal
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // File is what the journal needs of a segment it writes; *os.File is one.
@@ -26,14 +29,17 @@ type Options struct {
 	SegmentBytes int64 // a segment that has grown to this size is followed by a new one; 0: 4 MiB
 	// OpenFile opens a segment for writing; nil: os.OpenFile. Tests put failing disks here.
 	OpenFile func(name string, flag int, perm fs.FileMode) (File, error)
-	Now      func() time.Time // time of KindBroken entries; nil: time.Now
+	Now      func() time.Time // time of the journal's own entries; nil: time.Now
 	Quality  string           // of Now; "": unsynced
+	Room     string           // of entries that name none
+	Rand     io.Reader        // where salts come from; nil: crypto/rand
 }
 
 // Recovery is what Open found that was not as a clean end leaves it.
 type Recovery struct {
 	Torn  int64  // bytes of an unacknowledged record that were cut off
 	Break *Break // the last segment did not verify; it stays as it is and a new one was begun
+	Tree  error  // the stored checkpoint does not fit the tree: what it saw was lost or changed
 }
 
 // Journal is a folder of segments with one writer.
@@ -49,18 +55,22 @@ type Journal struct {
 
 	commit sync.Mutex // held while writing; guards the rest
 	f      File
+	pf     File   // of payloads
 	first  uint64 // of the segment that is written
 	size   int64  // its good bytes
-	dirty  bool   // there may be bytes after size
+	psize  int64  // good bytes of its payloads
+	dirty  bool   // there may be bytes after size or psize
 	gone   bool   // closed
 	next   uint64
 	prev   digest
 	buf    []byte
+	pbuf   []byte
+	tree   *tree // nil: to be opened again
 }
 
 // request is an entry on its way to the disk. commit guards everything but entry.
 type request struct {
-	entry   []byte
+	entry   encoded
 	done    bool
 	receipt Receipt
 	err     error
@@ -81,6 +91,9 @@ func Open(dir string, opt Options) (*Journal, error) {
 	}
 	if opt.Quality == "" {
 		opt.Quality = "unsynced"
+	}
+	if opt.Rand == nil {
+		opt.Rand = rand.Reader
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
@@ -131,134 +144,10 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// recover finds the end of the chain and makes it writable. A last segment without entries says nothing: it is
-// taken away, and the one before decides.
-func (j *Journal) recover() error {
-	firsts, err := segments(j.dir)
-	if err != nil {
-		return err
-	}
-	j.recovered = Recovery{}
-	for ; len(firsts) > 0; firsts = firsts[:len(firsts)-1] {
-		first := firsts[len(firsts)-1]
-		s, err := scanFile(j.dir, first, -1, nil)
-		switch {
-		case err != nil:
-			return err
-		case s.broken != nil:
-			return j.leave(first, *s.broken)
-		case s.entries > 0 || s.whole:
-			return j.resume(first, s)
-		}
-		if err := os.Remove(filepath.Join(j.dir, segmentName(first))); err != nil {
-			return fmt.Errorf("journal: %w", err)
-		}
-		j.recovered.Torn += s.torn
-	}
-	return j.begin(1, digest{}, nil)
-}
-
-// resume goes on in a segment after its last good record.
-func (j *Journal) resume(first uint64, s scanned) error {
-	f, err := j.opt.OpenFile(filepath.Join(j.dir, segmentName(first)), os.O_RDWR, 0o600)
-	if err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	j.f, j.first, j.size, j.next, j.prev = f, first, s.good, s.next, s.prev
-	if s.torn == 0 {
-		return nil
-	}
-	return j.mend(s)
-}
-
-// mend cuts off a torn record, or ends it if only the line feed is missing. That the disk does not let it is no
-// reason not to start: the next Append tries again to cut.
-func (j *Journal) mend(s scanned) error {
-	j.dirty = true
-	if s.whole {
-		end := s.good + s.torn
-		err := j.f.Truncate(end) // zeros may follow
-		if err == nil {
-			_, err = j.f.WriteAt([]byte{'\n'}, end)
-		}
-		if err == nil && j.f.Sync() == nil {
-			if s, err = scanFile(j.dir, j.first, -1, nil); err != nil {
-				return err
-			}
-			j.size, j.next, j.prev, j.dirty = s.good, s.next, s.prev, false
-			return nil
-		}
-	}
-	j.recovered.Torn += s.torn
-	_ = j.cut()
-	return nil
-}
-
-// leave goes on after a break: the broken file stays as it is, its hash is the prev of the new segment, and the
-// first entry there says so.
-func (j *Journal) leave(first uint64, b Break) error {
-	sum, lines, err := hashFile(j.dir, first)
-	if err != nil {
-		return err
-	}
-	b.SHA256 = sum.String()
-	payload, err := json.Marshal(b)
-	if err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	entry, err := Entry{Kind: KindBroken, Time: j.opt.Now(), Quality: j.opt.Quality, Payload: payload}.encode()
-	if err != nil {
-		return err
-	}
-	j.recovered.Break = &b
-	return j.begin(first+lines+1, sum, entry)
-}
-
-// begin makes a new segment, with a first entry unless that is nil, and goes over to it.
-func (j *Journal) begin(first uint64, prev digest, entry []byte) error {
-	name := filepath.Join(j.dir, segmentName(first))
-	f, err := j.opt.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	head, next := appendHeader(nil, prev, first), first
-	if entry != nil {
-		head, prev = appendRecord(head, prev, first, entry)
-		next++
-	}
-	_, err = f.WriteAt(head, 0)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err == nil {
-		err = syncDir(j.dir)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("journal: %s: %w", filepath.Base(name), err), f.Close(), os.Remove(name))
-	}
-	if j.f != nil {
-		j.f.Close() // everything in it is on disk
-	}
-	j.f, j.first, j.size, j.dirty, j.next, j.prev = f, first, int64(len(head)), false, next, prev
-	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("journal: %s: %w", dir, err)
-	}
-	return nil
-}
-
 // Append records e. Appends that meet share one fsync. An error leaves the journal as it was, and the next
 // Append works as soon as the disk does.
 func (j *Journal) Append(ctx context.Context, e Entry) (Receipt, error) {
-	b, err := e.encode()
+	b, err := j.encode(e)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -282,6 +171,18 @@ func (j *Journal) Append(ctx context.Context, e Entry) (Receipt, error) {
 	return r.receipt, r.err
 }
 
+// encode fills in what the journal knows and draws the salt.
+func (j *Journal) encode(e Entry) (encoded, error) {
+	if e.Room == "" {
+		e.Room = j.opt.Room
+	}
+	salt := make([]byte, saltSize)
+	if _, err := io.ReadFull(j.opt.Rand, salt); err != nil {
+		return encoded{}, fmt.Errorf("journal: salt: %w", err)
+	}
+	return e.encode(salt)
+}
+
 // write puts everything queued on disk. The caller holds commit.
 func (j *Journal) write() {
 	j.mu.Lock()
@@ -290,17 +191,20 @@ func (j *Journal) write() {
 	j.mu.Unlock()
 
 	err := j.room()
-	buf, next, prev := j.buf[:0], j.next, j.prev // after room, which may have changed them
+	buf, pbuf, next, prev := j.buf[:0], j.pbuf[:0], j.next, j.prev // after room, which may have changed them
 	if err == nil {
 		for _, r := range batch {
-			buf, prev = appendRecord(buf, prev, next, r.entry)
+			buf, prev = appendRecord(buf, prev, next, r.entry.header)
+			if r.entry.payload != nil {
+				pbuf = AppendPayload(pbuf, next, r.entry.salt, r.entry.payload)
+			}
 			r.receipt = Receipt{next, prev.String()}
 			next++
 		}
-		err = j.put(buf)
+		err = j.put(buf, pbuf)
 	}
-	if j.buf = buf[:0]; cap(j.buf) > 1<<20 {
-		j.buf = nil
+	if j.buf, j.pbuf = buf[:0], pbuf[:0]; cap(j.buf)+cap(j.pbuf) > 1<<20 {
+		j.buf, j.pbuf = nil, nil
 	}
 	for _, r := range batch {
 		r.done = true
@@ -309,8 +213,26 @@ func (j *Journal) write() {
 		}
 	}
 	if err == nil {
-		j.size, j.next, j.prev = j.size+int64(len(buf)), next, prev
+		j.size, j.psize, j.next, j.prev = j.size+int64(len(buf)), j.psize+int64(len(pbuf)), next, prev
+		j.grow(batch)
 	}
+}
+
+// grow puts what is now on disk into the tree. The tree can be made anew from the records, so its errors only close it.
+func (j *Journal) grow(batch []*request) {
+	if j.tree == nil {
+		return
+	}
+	var leaf []byte
+	for _, r := range batch {
+		leaf = appendLeaf(leaf[:0], r.receipt.Seq, r.entry.header)
+		if err := j.tree.add(tlog.RecordHash(leaf)); err != nil {
+			j.tree.f.Close()
+			j.tree = nil
+			return
+		}
+	}
+	_ = j.tree.flush() // what the disk does not take stays in memory
 }
 
 // room cuts off what an earlier failure has left and begins a new segment when it is time. That no new file can
@@ -326,14 +248,22 @@ func (j *Journal) room() error {
 		return err
 	}
 	if j.size >= j.opt.SegmentBytes && j.next > j.first {
-		_ = j.begin(j.next, j.prev, nil)
+		_ = j.begin(j.next, j.prev, encoded{})
 	}
 	return nil
 }
 
-func (j *Journal) put(buf []byte) error {
+// put makes payloads durable and then the records that commit to them.
+func (j *Journal) put(buf, pbuf []byte) (err error) {
 	j.dirty = true
-	_, err := j.f.WriteAt(buf, j.size)
+	if len(pbuf) > 0 {
+		if _, err = j.pf.WriteAt(pbuf, j.psize); err == nil {
+			err = j.pf.Sync()
+		}
+	}
+	if err == nil {
+		_, err = j.f.WriteAt(buf, j.size)
+	}
 	if err == nil {
 		err = j.f.Sync()
 	}
@@ -351,6 +281,9 @@ func (j *Journal) cut() error {
 	}
 	if err := j.f.Truncate(j.size); err != nil {
 		return fmt.Errorf("journal: %s: %w", segmentName(j.first), err)
+	}
+	if err := j.pf.Truncate(j.psize); err != nil {
+		return fmt.Errorf("journal: %s: %w", payloadName(j.first), err)
 	}
 	j.dirty = false
 	return nil
@@ -374,9 +307,14 @@ func (j *Journal) Last() Receipt {
 }
 
 // Read calls fn for every entry from sequence number from on. After a break it goes on with the next segment;
-// a break that no KindBroken entry names is reported at the end by an error that wraps ErrBroken. Entries
-// appended meanwhile may or may not be read.
+// a break that no KindBroken entry names is reported at the end by an error that wraps ErrBroken. An entry whose
+// payload is no longer there has Commit but no Payload. Entries appended meanwhile may or may not be read.
 func (j *Journal) Read(from uint64, fn func(seq uint64, e Entry) error) error {
+	return j.Records(from, func(r Record) error { return fn(r.Seq, r.Entry) })
+}
+
+// Records is Read with what stands in the tree.
+func (j *Journal) Records(from uint64, fn func(Record) error) error {
 	j.commit.Lock()
 	last, size := j.first, j.size
 	j.commit.Unlock()
@@ -393,11 +331,11 @@ func (j *Journal) Read(from uint64, fn func(seq uint64, e Entry) error) error {
 		if first == last {
 			limit = size
 		}
-		s, err := scanFile(j.dir, first, limit, func(seq uint64, e Entry) error {
-			if seq < from {
+		s, sp, err := readFile(j.dir, first, limit, func(r Record) error {
+			if r.Seq < from {
 				return nil
 			}
-			return fn(seq, e)
+			return fn(r)
 		})
 		if err != nil {
 			return err
@@ -405,8 +343,10 @@ func (j *Journal) Read(from uint64, fn func(seq uint64, e Entry) error) error {
 		if s.broken == nil && s.torn > 0 {
 			s.broken = &Break{File: segmentName(first), Line: int(s.entries) + 2, Reason: "ends in the middle of a record"}
 		}
-		if s.broken != nil && (i+1 == len(firsts) || !named(j.dir, firsts[i+1], *s.broken)) {
-			breaks = append(breaks, fmt.Errorf("journal: %w: %s", ErrBroken, s.broken))
+		for _, b := range []*Break{s.broken, sp.broken} {
+			if b != nil && (i+1 == len(firsts) || !named(j.dir, firsts[i+1], *b)) {
+				breaks = append(breaks, fmt.Errorf("journal: %w: %s", ErrBroken, b))
+			}
 		}
 	}
 	return errors.Join(breaks...)
@@ -426,7 +366,11 @@ func (j *Journal) Close() error {
 	j.gone = true
 	var err error
 	if j.f != nil {
-		err = j.f.Close()
+		err = errors.Join(j.f.Close(), j.pf.Close())
+	}
+	if j.tree != nil {
+		_ = j.tree.flush() // made anew from the records if not
+		j.tree.f.Close()
 	}
 	return errors.Join(err, j.lock.Close())
 }

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"subrosa/firmware/journal"
@@ -83,7 +84,7 @@ func TestOneWriter(t *testing.T) {
 // may leave it. What was acknowledged before must be there, and the next entry must verify.
 func TestTornAtEveryByte(t *testing.T) {
 	dir := t.TempDir()
-	j := open(t, dir, journal.Options{})
+	j := open(t, dir, journal.Options{OpenFile: quick})
 	fill(t, j, 0, 2)
 	j.Close()
 	name := segmentFiles(t, dir)[0]
@@ -91,17 +92,28 @@ func TestTornAtEveryByte(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j = open(t, dir, journal.Options{})
+	j = open(t, dir, journal.Options{OpenFile: quick})
 	fill(t, j, 2, 3)
 	j.Close()
 	whole, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
+	spill := strings.TrimSuffix(name, ".jsonl") + ".payloads" // on disk before the record is begun
+	payloads, err := os.ReadFile(spill)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for cut := len(before); cut <= len(whole); cut++ {
 		for _, zeros := range []int{0, 1, 600} {
+			if testing.Short() && zeros > 0 && cut%7 > 0 {
+				continue
+			}
 			if cut == len(whole) && zeros > 0 {
 				continue // the next record was begun with zeros, which is cut == len(before)
+			}
+			if err := os.WriteFile(spill, payloads, 0o600); err != nil {
+				t.Fatal(err)
 			}
 			if err := os.WriteFile(name, append(bytes.Clone(whole[:cut]), make([]byte, zeros)...), 0o600); err != nil {
 				t.Fatal(err)
@@ -109,7 +121,7 @@ func TestTornAtEveryByte(t *testing.T) {
 			if r, err := journal.Verify(dir); err != nil || r.Err() != nil {
 				t.Fatalf("cut at %d + %d zeros: Verify: %v, %v", cut, zeros, err, r.Err())
 			}
-			j, err := journal.Open(dir, journal.Options{})
+			j, err := journal.Open(dir, journal.Options{OpenFile: quick})
 			if err != nil {
 				t.Fatalf("cut at %d: %v", cut, err)
 			}
@@ -383,7 +395,7 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			t.Fatalf("Verify: %v", err)
 		}
-		j, err := journal.Open(dir, journal.Options{})
+		j, err := journal.Open(dir, journal.Options{OpenFile: quick})
 		if err != nil {
 			t.Fatalf("Open: %v", err)
 		}

@@ -108,7 +108,10 @@ func readsBack(t *testing.T, open func() Journal) {
 		if json.Unmarshal(e.Payload, &a) != nil || json.Unmarshal(want.Payload, &b) != nil || !reflect.DeepEqual(a, b) {
 			t.Errorf("entry %d: payload %s, want %s", n, e.Payload, want.Payload)
 		}
-		e.Payload, want.Payload = nil, nil
+		if len(e.Commit) != 64 {
+			t.Errorf("entry %d: commits to %q", n, e.Commit)
+		}
+		e.Payload, want.Payload, e.Commit = nil, nil, ""
 		if !reflect.DeepEqual(e, want) || seqs[n] != uint64(n+1) {
 			t.Errorf("entry %d (%d):\ngot  %+v\nwant %+v", n, seqs[n], e, want)
 		}
