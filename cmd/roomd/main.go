@@ -198,11 +198,7 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 		return nil, err
 	}
 	p.Wall = u.wall
-	p.Book, err = alarm.OpenBook(ctx, alarm.BookConfig{Tracker: alarm.Config{Room: c.Room}, Journal: u.journal, Path: folder.Path("alarms"),
-		Now: clk.Now, Next: alarm.OnlyRecorded(mqtt{u.shadow, c.Room}),
-		Stamp:  func(e *journal.Entry) { u.room.Stamp(e) },
-		Health: func(part string, err error) { u.room.Health(part, err) }})
-	if err != nil {
+	if p.Book, err = u.openBook(ctx, c.Room, folder, clk); err != nil {
 		return nil, err
 	}
 	if u.panel, err = newPanel(c, clk, log); err != nil {
@@ -211,6 +207,20 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	if err := u.openHall(c, clk, &p); err != nil {
 		return nil, err
 	}
+	u.openRoom(p)
+	return u, u.room.Subscribe()
+}
+
+// openBook opens the alarms: told to the site once they are recorded.
+func (u *unit) openBook(ctx context.Context, id string, folder state.Folder, clk clock.Clock) (*alarm.Book, error) {
+	return alarm.OpenBook(ctx, alarm.BookConfig{Tracker: alarm.Config{Room: id}, Journal: u.journal, Path: folder.Path("alarms"),
+		Now: clk.Now, Next: alarm.OnlyRecorded(mqtt{u.shadow, id}),
+		Stamp:  func(e *journal.Entry) { u.room.Stamp(e) },
+		Health: func(part string, err error) { u.room.Health(part, err) }})
+}
+
+// openRoom makes the room and joins panel and hall to it.
+func (u *unit) openRoom(p room.Parts) {
 	p.Panel = func(v wall.View) {
 		u.panel.show(v)
 		u.hall.Show(v)
@@ -219,7 +229,6 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	u.panel.open(u.room)
 	u.hall.Tell = u.room.Equipment
 	u.reg.MustRegister(u.room.Metrics())
-	return u, u.room.Subscribe()
 }
 
 // settle is how long the broker must be silent before its retained states count as read: shorter in a scenario that
