@@ -59,6 +59,7 @@ const (
 	landlocked layer = 1 << iota
 	filtered
 	undumpable
+	powerless // no capabilities; the box only
 )
 
 // denied says what could not be taken away.
