@@ -55,7 +55,7 @@ type Sound struct {
 	Source   string         `json:"source"` // none, microphone, desktop, feed
 	Device   string         `json:"device"`
 	Rate     int            `json:"rate"`     // of the microphone
-	Channels []int          `json:"channels"` // of the device, from 1, in the order used; the detectors hear the first
+	Channels []int          `json:"channels"` // of the device, from 1, in the order used; the first is the one of levels and self-test
 	Shared   bool           `json:"shared"`   // take a microphone that is not raw ALSA and may resample unseen
 	Feed     feed.Programme `json:"feed"`     // recordings in place of a microphone: development
 

@@ -21,6 +21,7 @@ import (
 	"subrosa/drivers/audio"
 	soundpipe "subrosa/drivers/audio/pipe"
 	"subrosa/drivers/audio/portaudio"
+	"subrosa/dsp/detect"
 	"subrosa/dsp/detect/emitter"
 	"subrosa/firmware/detectors"
 	"subrosa/firmware/seal"
@@ -120,11 +121,14 @@ func (e *ears) hold(h *sense.Hearing) (wipe func()) {
 func (e *ears) configure(c sense.Config) error {
 	e.names = c.Radio
 	if e.sound != nil {
-		ds, err := detectors.Build(detectors.Acoustic, c.Acoustic, detectors.Stream{Rate: e.sound.Rate})
-		if err != nil {
-			return err
+		each := make([][]detect.Detector[float32], max(1, e.sound.Channels))
+		for i := range each {
+			var err error
+			if each[i], err = detectors.Build(detectors.Acoustic, c.Acoustic, detectors.Stream{Rate: e.sound.Rate}); err != nil {
+				return err
+			}
 		}
-		e.sound.Use(ds)
+		e.sound.Use(each...)
 	}
 	return e.tune()
 }
@@ -191,7 +195,7 @@ func openSound(name string, m microphone) (audio.Source, error) {
 	case "microphone":
 		src, err := portaudio.Open(portaudio.Config{Device: m.device, Format: audio.Format{Rate: m.rate}, Map: m.channels, Shared: m.shared})
 		if err != nil { // the room unit is told by a record, radio goes on, and roomd has it looked for again
-			return absent{err, audio.Format{Rate: m.rate, Channels: 1}}, nil
+			return absent{err, audio.Format{Rate: m.rate, Channels: max(1, len(m.channels))}}, nil
 		}
 		return src, nil
 	}

@@ -29,7 +29,7 @@ type Source[S detect.Sample] interface {
 type Pipeline[S detect.Sample] struct {
 	Source   Source[S]
 	Rate     int     // frames per second
-	Channels int     // interleaved in Source; the first is used
+	Channels int     // interleaved in Source, 0 for one
 	Centre   float64 // Hz a receiver is tuned to, 0 for sound
 	Desk     *Desk
 
@@ -40,7 +40,7 @@ type Pipeline[S detect.Sample] struct {
 	Own func(at int64, x []S) bool
 
 	mu        sync.Mutex
-	detectors []detect.Detector[S]
+	detectors [][]detect.Detector[S]
 	replaced  bool
 }
 
@@ -63,15 +63,16 @@ func (p *Pipeline[S]) hold(vs ...any) error {
 	return nil
 }
 
-// Use replaces the detectors; findings that are open end.
-func (p *Pipeline[S]) Use(ds []detect.Detector[S]) {
+// Use replaces the detectors, a list for each channel; findings that are open end. Channels beyond the lists are not
+// listened to. What several channels hear of the same thing is one finding, see fusion.
+func (p *Pipeline[S]) Use(each ...[]detect.Detector[S]) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.detectors, p.replaced = ds, true
+	p.detectors, p.replaced = each, true
 }
 
 // fresh returns the detectors to use from now on, and false if those are the same as before.
-func (p *Pipeline[S]) fresh() ([]detect.Detector[S], bool) {
+func (p *Pipeline[S]) fresh() ([][]detect.Detector[S], bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	replaced := p.replaced
@@ -85,46 +86,36 @@ const blocksPerSecond = 25
 // Run reads until the source ends or ctx does. io.EOF of the source is nil; another error is filed at the desk, too.
 func (p *Pipeline[S]) Run(ctx context.Context) error {
 	kind, meter := p.open()
+	e := newEars[S](p.Rate, max(1, p.Channels))
 	push := meter.Push
 	stop := context.AfterFunc(ctx, func() { p.Source.Close() })
 	defer stop()
-	channels := max(1, p.Channels)
-	buf := make([]S, max(256, p.Rate/blocksPerSecond)*channels)
-	found := make([]detect.Detection, 0, 64)
-	if err := p.hold(buf, p.Source, meter); err != nil {
+	if err := p.hold(e.buf, e.column, p.Source, meter); err != nil {
 		p.Desk.Fail(failed[kind])
 		return err
 	}
-	var using []detect.Detector[S]
 	for {
-		at, n, err := p.Source.Read(buf)
-		if ds, replaced := p.fresh(); replaced {
-			found = end(using, found)
-			if p.Memory != nil {
-				p.Memory.Release(using)
-			}
-			using = ds
-			if err := p.hold(ds); err != nil {
+		at, n, err := p.Source.Read(e.buf)
+		if each, replaced := p.fresh(); replaced {
+			if err := p.replace(e, each); err != nil {
 				p.Desk.Fail(failed[kind])
 				return err
 			}
 		}
 		if n > 0 {
-			x := mono(buf, n, channels)
-			own := p.Own != nil && p.Own(at, x)
-			for _, d := range using {
-				if !own {
-					found = d.Detect(found, at, x)
-				}
+			first, peak := e.split(0, n), e.peak(n)
+			own := p.Own != nil && p.Own(at, first)
+			p.note(kind, at, first, peak, own, push)
+			if !own {
+				e.detect(at, n)
 			}
-			p.note(kind, at, x, own, push)
 		}
 		if err != nil {
-			found = end(using, found)
+			e.end()
 		}
-		if len(found) > 0 {
-			p.Desk.take(kind, found)
-			found = found[:0]
+		if len(e.found) > 0 {
+			p.Desk.take(kind, e.found)
+			e.found = e.found[:0]
 		}
 		switch {
 		case err == nil:
@@ -137,26 +128,25 @@ func (p *Pipeline[S]) Run(ctx context.Context) error {
 	}
 }
 
-// failed are the causes by kind of samples.
-var failed = [...]record.Cause{record.SoundFailed, record.RadioFailed}
-
-// end ends the detectors' stream.
-func end[S detect.Sample](ds []detect.Detector[S], found []detect.Detection) []detect.Detection {
-	for _, d := range ds {
-		found = d.Detect(found, 0, nil)
-	}
-	return found
-}
-
-// mono moves the first channel of n frames together.
-func mono[S detect.Sample](buf []S, n, channels int) []S {
-	if channels > 1 {
-		for i := range n {
-			buf[i] = buf[i*channels]
+// replace lets the old detectors end and holds the samples of the new ones.
+func (p *Pipeline[S]) replace(e *ears[S], each [][]detect.Detector[S]) error {
+	e.end()
+	if p.Memory != nil {
+		for _, ds := range e.using {
+			p.Memory.Release(ds)
 		}
 	}
-	return buf[:n]
+	e.using = each[:min(len(each), e.channels)]
+	for _, ds := range e.using {
+		if err := p.hold(ds); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// failed are the causes by kind of samples.
+var failed = [...]record.Cause{record.SoundFailed, record.RadioFailed}
 
 // meter measures the coarse levels of a stream.
 type meter[S detect.Sample] interface{ Push(at int64, x []S) }
@@ -203,9 +193,8 @@ func soundCoverage(nyquist float64) func(*[8]record.Share, record.Share) {
 	}
 }
 
-// note files a block: what came, and its levels unless it is the unit's own sound.
-func (p *Pipeline[S]) note(kind int, at int64, x []S, own bool, push func(int64, []S)) {
-	peak := peakOf(x)
+// note files a block: what came, and its levels unless it is the unit's own sound. Levels are the first channel's.
+func (p *Pipeline[S]) note(kind int, at int64, x []S, peak extremes, own bool, push func(int64, []S)) {
 	p.Desk.mu.Lock()
 	defer p.Desk.mu.Unlock()
 	p.Desk.streams[kind].count(at, len(x), peak)

@@ -93,6 +93,12 @@ func TestPipeline(t *testing.T) {
 	}
 }
 
+func heard(peaks ...float32) (e extremes) {
+	e.used = copy(e.channels[:], peaks)
+	e.most = slices.Max(peaks)
+	return e
+}
+
 func TestShares(t *testing.T) {
 	for _, tt := range []struct {
 		rate     int
@@ -112,8 +118,8 @@ func TestShares(t *testing.T) {
 		s := &stream{rate: float64(tt.rate), coverage: soundCoverage(float64(tt.rate) / 2), levels: func([]float64) {}}
 		d := NewDesk()
 		d.streams[sound] = s
-		s.count(0, 1, 0.1)
-		s.count(1+tt.lost, int(tt.seconds*float64(tt.rate))-1, 0.1)
+		s.count(0, 1, heard(0.1))
+		s.count(1+tt.lost, int(tt.seconds*float64(tt.rate))-1, heard(0.1))
 		c := d.Status().Status.Coverage
 		if c[record.Ultrasonic] != tt.u1 || c[record.Ultrasonic2] != tt.u2 {
 			t.Errorf("%d/s, %s: got %d and %d, want %d and %d", tt.rate, tt.describe, c[record.Ultrasonic], c[record.Ultrasonic2], tt.u1, tt.u2)

@@ -16,19 +16,19 @@ type stream struct {
 	samples  int64
 	lost     int64
 	blind    int64 // of samples: not shown to the detectors
-	peak     float32
+	peak     extremes
 	levels   func(dst []float64) // of the meter: dBFS since the last call, NaN where nothing was measured
 	coverage func(c *[8]record.Share, share record.Share)
 }
 
 // count takes note of a block.
-func (s *stream) count(at int64, n int, peak float32) {
+func (s *stream) count(at int64, n int, peak extremes) {
 	if s.begun && at > s.at {
 		s.lost += at - s.at
 	}
 	s.begun, s.at = true, at+int64(n)
 	s.samples += int64(n)
-	s.peak = max(s.peak, peak)
+	s.peak.widen(peak)
 }
 
 // share tells how much of the time since the last status was looked at.
@@ -74,18 +74,18 @@ func (d *Desk) Status() record.Record {
 		s.levels(levels[i])
 		if s.samples > 0 {
 			r.Status.Health |= onBit[i]
-			if s.peak == 0 {
+			if s.peak.dead() {
 				r.Status.Health |= deadBit[i]
 			}
 		}
 		if s.lost > 0 {
 			r.Status.Health |= gapBit[i]
 		}
-		if s.peak >= fullScale {
+		if s.peak.most >= fullScale {
 			r.Status.Health |= clipBit[i]
 		}
 		s.coverage(&r.Status.Coverage, s.share())
-		s.samples, s.lost, s.blind, s.peak = 0, 0, 0, 0
+		s.samples, s.lost, s.blind, s.peak = 0, 0, 0, extremes{}
 	}
 	d.proof.limit(&r.Status.Coverage)
 	d.health = 0

@@ -46,7 +46,7 @@ const (
 )
 
 // TestSoak feeds the real sensor process at the full rate of a unit, in real time, from recordings: four interleaved
-// channels of 192 kHz, of which it listens to the first, and 2.4 MS/s of radio. roomd's own watcher polls it. Memory
+// channels of 192 kHz, all of which it listens to, and 2.4 MS/s of radio. roomd's own watcher polls it. Memory
 // must stay flat, nothing may be lost. SUBROSA_SOAK sets how long, 1h for a release; the nightly run takes ten minutes.
 func TestSoak(t *testing.T) {
 	if testing.Short() {
@@ -297,7 +297,7 @@ func (s *soak) judge(lasts time.Duration) {
 	warm := s.rss[len(s.rss)/6:] // the heap finds its size
 	first, last := median(warm[:len(warm)/2]), median(warm[len(warm)/2:])
 	most := slices.MaxFunc(s.rss, func(a, b memory) int { return int(a.kib - b.kib) })
-	s.t.Logf("measured: soak of %v, 4 × 192 kHz (first channel used) and 2.4 MS/s: resident %.0f KiB at first, %.0f at the end, %.0f at most; "+
+	s.t.Logf("measured: soak of %v, 4 × 192 kHz and 2.4 MS/s: resident %.0f KiB at first, %.0f at the end, %.0f at most; "+
 		"medians of the halves after warming up %.0f and %.0f, slope %+.1f KiB/h; %.1f %% of a core; load average %.1f (at most %.1f)",
 		lasts, s.rss[0].kib, s.rss[len(s.rss)-1].kib, most.kib, first, last, slope(warm),
 		100*s.cpu.Seconds()/lasts.Seconds(), mean(s.load), slices.Max(s.load))

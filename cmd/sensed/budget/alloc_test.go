@@ -136,19 +136,20 @@ func radioThroughPipe(t *testing.T) func() {
 // finds: half a second and four seconds of the busiest room take the same.
 func TestPipelinesDoNotAllocate(t *testing.T) {
 	x, b := room(soundRate), busyAir()
-	interleaved := make([]float32, 0, len(x)*channels)
-	for _, v := range x {
-		interleaved = append(interleaved, v, 0, 0, 0)
-	}
+	interleaved := fourfold(x)
 	run := map[string]func(halves int){
 		"sound": func(halves int) {
-			d, err := ultrasonic.New(soundRate, ultrasonic.Default)
-			if err != nil {
-				t.Fatal(err)
+			var each [][]detect.Detector[float32]
+			for range channels {
+				d, err := ultrasonic.New(soundRate, ultrasonic.Default)
+				if err != nil {
+					t.Fatal(err)
+				}
+				each = append(each, []detect.Detector[float32]{d})
 			}
 			src := &frames{microphone{x: interleaved, left: halves * soundRate / 2 * channels}}
 			p := &sense.Pipeline[float32]{Source: src, Rate: soundRate, Channels: channels, Desk: sense.NewDesk()}
-			p.Use([]detect.Detector[float32]{d})
+			p.Use(each...)
 			if err := p.Run(context.Background()); err != nil {
 				t.Fatal(err)
 			}
@@ -175,12 +176,4 @@ func TestPipelinesDoNotAllocate(t *testing.T) {
 			t.Errorf("%s: %.0f blocks allocate %.0f times", name, blocks, more)
 		}
 	}
-}
-
-// frames counts in frames what the microphone counts in samples.
-type frames struct{ microphone }
-
-func (f *frames) Read(dst []float32) (int64, int, error) {
-	at, n, err := f.microphone.Read(dst)
-	return at / channels, n / channels, err
 }

@@ -301,20 +301,44 @@ func (m *microphone) Read(dst []float32) (int64, int, error) {
 	return at, n, nil
 }
 
+// soundPipeline is a unit's: four microphones, all of which hear x. A round is counted in samples of one channel.
 func soundPipeline(x []float32) func() int {
-	const round = soundRate
-	d, err := ultrasonic.New(soundRate, ultrasonic.Default)
-	if err != nil {
-		panic(err)
+	const round = soundRate * channels
+	src := &frames{microphone{x: fourfold(x)}}
+	p := &sense.Pipeline[float32]{Source: src, Rate: soundRate, Channels: channels, Desk: sense.NewDesk()}
+	var each [][]detect.Detector[float32]
+	for range channels {
+		d, err := ultrasonic.New(soundRate, ultrasonic.Default)
+		if err != nil {
+			panic(err)
+		}
+		each = append(each, []detect.Detector[float32]{d})
 	}
-	src := &microphone{x: x}
-	p := &sense.Pipeline[float32]{Source: src, Rate: soundRate, Desk: sense.NewDesk()}
 	return func() int {
-		p.Use([]detect.Detector[float32]{d})
+		p.Use(each...)
 		src.left = round
 		if err := p.Run(context.Background()); err != nil {
 			panic(err)
 		}
 		return round
 	}
+}
+
+// fourfold is x on every channel.
+func fourfold(x []float32) []float32 {
+	y := make([]float32, 0, len(x)*channels)
+	for _, v := range x {
+		for range channels {
+			y = append(y, v)
+		}
+	}
+	return y
+}
+
+// frames counts in frames what the microphone counts in samples.
+type frames struct{ microphone }
+
+func (f *frames) Read(dst []float32) (int64, int, error) {
+	at, n, err := f.microphone.Read(dst)
+	return at / channels, n / channels, err
 }
