@@ -2,6 +2,31 @@
 //
 // Conference, lock-down and policy read it. Every change is an Event that all of them act on; the one that
 // matters is Removed. Who stands behind an id is known to the council's own office only.
+//
+//	CSV ──► ReadCSV ─┐                     ┌──► Watch: conference, lock-down, policy, page – at once
+//	SCIM ─► ReadSCIM ┼─► Import ─► Roster ─┤
+//	console ► Decode ┘     ▲               └──► room/{room}/roster: ids, roles, devices
+//	                  Attendance ◄── check-in at the door or from home, additions and removals for one session
+//
+// # Acting on a removal
+//
+// Within a process: Watch(fn). fn runs before the call that removed the member returns, so that whoever pressed the
+// button knows that everybody has been told; it must not block, so it notes what to do and does it on its own goroutine.
+//
+//	stop := r.Watch(func(e roster.Event) {
+//		if e.What == roster.Removed {
+//			calls.Drop(e.Member.ID) // forget the member first, then e.Lost, the devices
+//		}
+//	})
+//
+// In another process: subscribe to room/{room}/roster, Decode, and Attendance.Import or Replace into a Roster of its own;
+// Watch on that one then says who went. Within one change removals come first.
+//
+// # What is kept
+//
+// Members with a Session, bindings of devices, links and the number of private devices end with the session
+// (Attendance.End); an import replaces the standing list. No name, address or identifier of a directory gets in: ids have
+// a form that none of them fits, and ReadSCIM turns identifiers into pseudonyms while it reads.
 package roster
 
 import (
