@@ -17,6 +17,13 @@ const format = 1
 type file struct {
 	Format  int      `json:"format,omitempty"`
 	Version uint64   `json:"version"`
+	Writer  string   `json:"writer,omitempty"` // on the topic: who wrote this version
+	Members []Member `json:"members"`
+}
+
+// Content is the data of room/{room}/roster, whose version is put in by whoever publishes it.
+type Content struct {
+	Writer  string   `json:"writer"`
 	Members []Member `json:"members"`
 }
 
@@ -85,7 +92,7 @@ func Load(path string) (*Roster, error) {
 // Save writes the roster to path: under another name first, synced, then renamed. path has one writer.
 func (r *Roster) Save(path string) error {
 	r.mu.Lock()
-	b, err := json.MarshalIndent(file{format, r.version, sorted(r.members)}, "", "\t")
+	b, err := json.MarshalIndent(file{Format: format, Version: r.version, Members: sorted(r.members)}, "", "\t")
 	r.mu.Unlock()
 	if err == nil {
 		err = replaceFile(path, append(b, '\n'))

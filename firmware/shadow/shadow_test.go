@@ -91,7 +91,7 @@ func TestRefusedReports(t *testing.T) {
 		topic string
 		data  any
 	}{
-		{topic.Health("u2"), state{}}, {topic.Alarm("r2", "x"), state{}}, {topic.Roster("r"), state{}}, {"x", state{}},
+		{topic.Health("u2"), state{}}, {topic.Alarm("r2", "x"), state{}}, {topic.PolicyDesired("r"), state{}}, {"x", state{}},
 		{health, 3}, {health, nil}, {health, []int{}}, {health, func() {}}, {health, map[string]any{"version": "one"}},
 		{health, map[string]string{"x": strings.Repeat("x", 1<<17)}}, {topic.Alarm("r", "a/b"), state{}},
 	} {

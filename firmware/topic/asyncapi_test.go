@@ -191,7 +191,7 @@ func TestAsyncAPIMessages(t *testing.T) {
 			event.Stamp
 			alarm.Ack
 		}{event.Stamp{Version: 1, Writer: "wall"}, *a.Ack},
-		"room-room-roster": map[string]any{"version": 1, "members": []roster.Member{{ID: "m-1", Role: roster.Roles()[0], From: now}}},
+		"room-room-roster": map[string]any{"version": 1, "writer": "unit:u1", "members": []roster.Member{{ID: "m-1", Role: roster.Roles()[0], From: now}}},
 	}
 	for key, data := range good {
 		if err := d.check(t, key, data); err != nil {

@@ -12,6 +12,7 @@
 //	POST /leitung/do       an order            GET /api/view        the View as JSON, for chair and clerk
 //	GET  /leitung/platz/ID a zone to look through
 //	GET  /leitung/pair     a key for a cookie  GET /healthz         200 while Views arrive
+//	GET  /leitung/anwesenheit  who attends     GET /anmelden?t=…    a member checks in; POST does it
 package wall
 
 import (
@@ -46,6 +47,11 @@ type Options struct {
 	// Do carries out an order. It is called at most once per press and may take its time; its error is a
 	// *Refusal if the person should read why. Nil: the pages are for reading only.
 	Do func(context.Context, Order) error
+	// CheckIn is the list of those who attend; nil: this room has none.
+	CheckIn CheckIn
+	// HomeBase is the address, such as https://anmeldung.raum.example, under which people reach /anmelden from home;
+	// "": that of the pages.
+	HomeBase string
 	// WallShowsFindings puts the kinds of open findings on the wall. Off unless the policy says otherwise: it
 	// warns whoever listens, and shames a guest.
 	WallShowsFindings bool
@@ -172,6 +178,10 @@ func (h *Handler) routes() http.Handler {
 	mux.HandleFunc("POST /leitung/leave", h.leave)
 	mux.HandleFunc("POST /leitung/do", h.do)
 	mux.HandleFunc("GET /leitung/do", again)
+	mux.HandleFunc("GET /leitung/anwesenheit", h.attendance)
+	mux.HandleFunc("POST /leitung/anwesenheit", h.attendance)
+	mux.HandleFunc("GET /anmelden", h.checkIn)
+	mux.HandleFunc("POST /anmelden", h.checkIn)
 	mux.HandleFunc("GET /api/view", h.api)
 	mux.HandleFunc("GET /healthz", h.healthz)
 	mux.HandleFunc("GET /favicon.svg", favicon)
