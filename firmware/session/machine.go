@@ -195,7 +195,7 @@ func (m *Machine) holds(now time.Time, g Guard, e Event) bool {
 // those of it and of the steps before, elsewhere all.
 func (m *Machine) settled() bool { return m.mem.Told && len(m.open()) == 0 }
 
-// open returns the names of the points that count by now and are neither proven nor accepted.
+// open returns the names of the points that count by now and are neither proven nor accepted. Advisory ones never count.
 func (m *Machine) open() []string {
 	upTo := len(States)
 	if m.mem.State.Step() {
@@ -203,7 +203,7 @@ func (m *Machine) open() []string {
 	}
 	var out []string
 	for _, p := range m.mem.Points {
-		if !p.Proven && slices.Index(States, p.step()) <= upTo && !slices.Contains(m.mem.Accepted, p.Name) {
+		if !p.Proven && !p.Advisory && slices.Index(States, p.step()) <= upTo && !slices.Contains(m.mem.Accepted, p.Name) {
 			out = append(out, p.Name)
 		}
 	}
@@ -237,7 +237,7 @@ func (m *Machine) enter(now time.Time, t Transition, e Event) {
 	case t.On == OnInterrupt:
 		m.mem.Reason = e.Reason
 	case t.On == OnResume:
-		if len(m.Report().Unproven()) == 0 {
+		if !slices.ContainsFunc(m.mem.Points, func(p Point) bool { return !p.Proven && !p.Advisory }) {
 			m.mem.Reason, m.mem.Accepted = "", nil
 			m.flag(Override, false)
 		}

@@ -85,6 +85,8 @@ type Point struct {
 	Proven bool   `json:"proven"`           // by the unit itself or by a person's tick where the policy says so
 	Detail string `json:"detail,omitempty"` // slug or measure, never free text
 	By     Role   `json:"by,omitempty"`     // the person's role whose word proves it; "": it was measured
+	// Advisory points are shown, and while they are unproven the wall says "with reservations"; nothing waits for them.
+	Advisory bool `json:"advisory,omitempty"`
 	// Accepted is set by Report: unproven, and the chair went on regardless.
 	Accepted bool `json:"accepted,omitempty"`
 }
@@ -176,11 +178,11 @@ func (r Report) Unproven() []string {
 	return out
 }
 
-// Left returns how many points of the present step are neither proven nor accepted.
+// Left returns how many points of the present step are neither proven nor accepted, advisory ones aside.
 func (r Report) Left() int {
 	n := 0
 	for _, p := range r.Points {
-		if !p.Proven && !p.Accepted && p.step() == r.State {
+		if !p.Proven && !p.Accepted && !p.Advisory && p.step() == r.State {
 			n++
 		}
 	}
