@@ -1,0 +1,100 @@
+package binding
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"subrosa/firmware/roster"
+)
+
+const admissionDomain = "subrosa admission v1\x00"
+
+// Admission is the word of the chair's device that somebody may be taken into the group:
+//
+//	payload . signature        base64url without padding
+//
+// payload is the JSON object below, written like a Claim; the signature is Ed25519 by the signature key of the chair's
+// own leaf over "subrosa admission v1" ‖ 0x00 ‖ payload. The chair's device makes it in the browser; members refuse an add
+// without one. Go checks it where the server can, and holds the vectors.
+type Admission struct {
+	V       int    `json:"v"` // 1
+	Room    string `json:"room"`
+	Package []byte `json:"package"` // reference of the key package (RFC 9420, 5.2): RefHash of the suite, 32 or 64 bytes
+	Binding []byte `json:"binding"` // SHA-256 of the binding in its leaf
+	From    int64  `json:"from"`
+	To      int64  `json:"to"`
+}
+
+// Check reports the first thing that is wrong with a.
+func (a *Admission) Check() error {
+	life := time.Duration(a.To-a.From) * time.Second
+	switch {
+	case a.V != 1 || !roster.ValidID(a.Room):
+		return fmt.Errorf("admission: %w: version or room", ErrForm)
+	case len(a.Package) != 32 && len(a.Package) != 48 && len(a.Package) != 64 || len(a.Binding) != sha256.Size:
+		return fmt.Errorf("admission: %w: a hash has a wrong length", ErrForm)
+	case a.From < 0 || a.To > 1<<40 || a.To <= a.From || life > MaxAdmissionLife:
+		return fmt.Errorf("admission: %w: it holds for %v, at most %v", ErrForm, life, MaxAdmissionLife)
+	}
+	return nil
+}
+
+// SignAdmission returns the token. The chair's browser does this; here it is for tests and for members without a browser.
+func SignAdmission(key ed25519.PrivateKey, a Admission) (string, error) {
+	if err := a.Check(); err != nil {
+		return "", err
+	}
+	payload, err := json.Marshal(a)
+	if err != nil {
+		return "", fmt.Errorf("admission: %w", err)
+	}
+	e := base64.RawURLEncoding
+	return e.EncodeToString(payload) + "." + e.EncodeToString(ed25519.Sign(key, append([]byte(admissionDomain), payload...))), nil
+}
+
+// VerifyAdmission checks an admission of the leaf whose key package and binding are given. chair is the signature key of a
+// leaf whose own binding says chair.
+func VerifyAdmission(token string, chair ed25519.PublicKey, room string, keyPackage []byte, bound string, now time.Time) error {
+	a, payload, sig, err := parseAdmission(token)
+	if err != nil {
+		return err
+	}
+	hash := sha256.Sum256([]byte(bound))
+	skew := int64(Skew / time.Second)
+	switch {
+	case len(chair) != ed25519.PublicKeySize || !ed25519.Verify(chair, append([]byte(admissionDomain), payload...), sig):
+		return fmt.Errorf("admission: the chair's %w", ErrSignature)
+	case a.Room != room:
+		return fmt.Errorf("admission: %w", ErrRoom)
+	case string(a.Package) != string(keyPackage) || string(a.Binding) != string(hash[:]):
+		return fmt.Errorf("admission: %w", ErrKey)
+	case now.Unix() < a.From-skew || now.Unix() >= a.To+skew:
+		return fmt.Errorf("admission: %w", ErrTime)
+	}
+	return nil
+}
+
+func parseAdmission(token string) (a Admission, payload, sig []byte, err error) {
+	p, s, ok := strings.Cut(token, ".")
+	e := base64.RawURLEncoding.Strict()
+	payload, errP := e.DecodeString(p)
+	sig, errS := e.DecodeString(s)
+	if !ok || errP != nil || errS != nil || len(token) > 1024 || strings.ContainsAny(token, "\r\n") {
+		return a, nil, nil, fmt.Errorf("admission: %w payload.signature", ErrForm)
+	}
+	if err := strict(payload, &a); err != nil {
+		return a, nil, nil, err
+	}
+	if err := a.Check(); err != nil {
+		return a, nil, nil, err
+	}
+	if again, err := json.Marshal(a); err != nil || string(again) != string(payload) {
+		return a, nil, nil, fmt.Errorf("admission: %w: the payload is not written canonically", ErrForm)
+	}
+	return a, payload, sig, nil
+}
