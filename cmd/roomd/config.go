@@ -46,6 +46,8 @@ type Config struct {
 	AV       []hall.Device   `json:"av"`       // the hall's equipment that must be off in a closed session
 	Handover handover.Config `json:"handover"` // what else is walked through before one
 
+	Roster Roster `json:"roster"` // who may attend
+
 	Timezone          string `json:"timezone"` // of the times on the pages
 	WallShowsFindings bool   `json:"wall_shows_findings"`
 }
@@ -101,7 +103,7 @@ func loadConfig(path string) (Config, error) {
 		c.Name = c.Room
 	}
 	dir := filepath.Dir(path)
-	for _, p := range []*string{&c.CA, &c.Cert, &c.Key, &c.Sensed, &c.Panel.Power.Calibration, &c.Policy} {
+	for _, p := range []*string{&c.CA, &c.Cert, &c.Key, &c.Sensed, &c.Panel.Power.Calibration, &c.Policy, &c.Roster.File} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
@@ -175,6 +177,9 @@ func (c *Config) check(path string) error {
 	}
 	if _, _, _, err := hall.Build(c.AV, c.Panel.RelayNames()); err != nil {
 		fail("%w", err)
+	}
+	if err := c.Roster.check(); err != nil {
+		fail("roster: %w", err)
 	}
 	if c.Broker == "" {
 		fail("broker is missing, such as tls://broker.raum.example:8883")

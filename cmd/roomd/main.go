@@ -2,7 +2,8 @@
 // the wall and the chair's page, and speaks with the site over MQTT.
 //
 //	reads   unit.json (--config), certificates and the policy beside it
-//	writes  --state: journal/, evidence.key, evidence.pin, outbox/, alarms.json, session.json, slots.json, baseline.json, policy.json, keys.json
+//	writes  --state: journal/, evidence.key, evidence.pin, outbox/, alarms.json, session.json, slots.json, baseline.json, policy.json, keys.json,
+//	        roster.json, attendance.json
 //	listens pages :8443, metrics 127.0.0.1:9464
 package main
 
@@ -205,6 +206,9 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 		return nil, err
 	}
 	if err := u.openHall(c, clk, &p); err != nil {
+		return nil, err
+	}
+	if p.Attendance, p.KeepAttendance, err = openRoster(c, folder, clk); err != nil {
 		return nil, err
 	}
 	u.openRoom(p)

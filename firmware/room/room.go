@@ -26,6 +26,7 @@ import (
 	"subrosa/firmware/policy"
 	"subrosa/firmware/record"
 	"subrosa/firmware/report"
+	"subrosa/firmware/roster"
 	"subrosa/firmware/sense"
 	"subrosa/firmware/sensor"
 	"subrosa/firmware/session"
@@ -65,6 +66,10 @@ type Parts struct {
 	// AV is the hall's equipment, and Relays which relay of the panel cuts which device of it; nil: none is known.
 	AV     *av.Desk
 	Relays map[string]string
+	// Attendance is who may attend, and who is here; nil: the room has no roster until the site sends one. The room keeps it.
+	Attendance *roster.Attendance
+	// KeepAttendance is how long what belongs to a session alone is kept after it; 0: not at all.
+	KeepAttendance time.Duration
 	// Walk is the walk through the room at the handover; nil: nothing is walked through.
 	Walk *handover.Walk
 	// Unsealed says that the kernel does not seal the sensor.
@@ -137,6 +142,7 @@ type Room struct {
 	hearing  hearing
 	rules    rules
 	hall     hall
+	listed   listed
 }
 
 // Alive is the state from which the next start tells how long the unit was away.
@@ -183,6 +189,7 @@ func New(p Parts) *Room {
 	}
 	p.Sensor.SetClosed(p.Machine.State().Confidential())
 	r.loadRules()
+	r.openAttendance()
 	switch err := p.State.Load("baseline", &r.baseline); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err == nil && r.baseline.Format == 1:
@@ -245,6 +252,7 @@ func (r *Room) begin() {
 		r.closedAt = r.session.Since
 	}
 	r.recallHall()
+	r.beginAttendance(now)
 	r.append("unit.started", map[string]any{"software": r.p.Software, "state": r.session.State, "reason": r.session.Reason})
 	r.publish()
 	r.report("baseline", r.learning)
@@ -268,6 +276,7 @@ func (r *Room) tick(ctx context.Context) {
 	r.listenOn(now)
 	r.test(now)
 	r.watchHall(now)
+	r.watchAttendance(now)
 	if r.session.State == session.Restoring && now.Sub(r.session.Since) >= restoreAfter && r.restored() {
 		r.must(session.Restored())
 	}

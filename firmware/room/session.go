@@ -36,6 +36,7 @@ func (r *Room) move(c session.Changed) {
 		r.statuses, r.proposal = 0, nil
 		r.testBefore(c.To)
 		r.turnHall(c)
+		r.turnAttendance(c)
 		if c.To.Confidential() && !c.From.Confidential() {
 			r.closedAt = r.p.Clock.Now()
 		}

@@ -78,6 +78,9 @@ func NewAttendance(r *Roster) *Attendance {
 	return a
 }
 
+// Roster returns the list itself.
+func (a *Attendance) Roster() *Roster { return a.roster }
+
 // watch forgets what belonged to a member who is gone, or a device that is no longer theirs.
 func (a *Attendance) watch(e Event) {
 	a.mu.Lock()
@@ -357,8 +360,9 @@ func (a *Attendance) Memory() AttendanceMemory {
 	return m
 }
 
-// Recall takes over what Memory returned; of members and devices that are no longer on the roster nothing is.
-func (a *Attendance) Recall(m AttendanceMemory) error {
+// Recall takes over what Memory returned; of members and devices that are no longer on the roster nothing is. Who was
+// removed from the session is removed again, should a file have brought them back meanwhile.
+func (a *Attendance) Recall(now time.Time, m AttendanceMemory) error {
 	if m.Format != 1 {
 		return fmt.Errorf("roster: attendance of format %d, this program knows 1", m.Format)
 	}
@@ -367,6 +371,11 @@ func (a *Attendance) Recall(m AttendanceMemory) error {
 	}
 	if !ValidID(m.Session) || m.Private < 0 {
 		return errors.New("roster: attendance is unreadable")
+	}
+	for _, id := range m.Barred {
+		if _, err := a.roster.Remove(now, id); err != nil && !errors.Is(err, ErrUnknown) {
+			return err
+		}
 	}
 	known := func(id string) bool { _, ok := a.roster.Member(id); return ok }
 	a.mu.Lock()
@@ -389,4 +398,25 @@ func (a *Attendance) Recall(m AttendanceMemory) error {
 		}
 	}
 	return nil
+}
+
+// DevicesOf counts the devices of the house that a member has, lent ones among them.
+func (a *Attendance) DevicesOf(member string) int {
+	m, _ := a.roster.Member(member)
+	n := len(m.Devices)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for d, by := range a.mem.Bound {
+		if by == member && !slices.Contains(m.Devices, d) {
+			n++
+		}
+	}
+	return n
+}
+
+// Barred reports whether the member was removed from this session.
+func (a *Attendance) Barred(member string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Contains(a.mem.Barred, member)
 }

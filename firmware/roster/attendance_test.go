@@ -219,7 +219,7 @@ func TestAttendanceSurvives(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := NewAttendance(r)
-	if err := again.Recall(m); err != nil {
+	if err := again.Recall(now, m); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := again.Redeem(now, token, []string{"m1-phone"}, 0); err != nil {
@@ -228,8 +228,12 @@ func TestAttendanceSurvives(t *testing.T) {
 	if got := again.Devices(now, true); !slices.Equal(got, []string{"loan-7", "m1-phone"}) {
 		t.Errorf("devices %v", got)
 	}
+	m.Barred = []string{"m2"} // and a file brings them back
+	if err := again.Recall(now, m); err != nil || r.May("m2", now) {
+		t.Errorf("barred: %v", err)
+	}
 	m.Format = 2
-	if err := again.Recall(m); err == nil {
+	if err := again.Recall(now, m); err == nil {
 		t.Error("format 2 is taken")
 	}
 }

@@ -37,6 +37,13 @@ func (r *Roster) MarshalJSON() ([]byte, error) {
 	return json.Marshal(file{Version: r.version, Members: sorted(r.members)})
 }
 
+// AtRest returns the roster in the form that Load reads, for whoever writes the file by other means than Save.
+func (r *Roster) AtRest() any {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return file{Format: format, Version: r.version, Members: sorted(r.members)}
+}
+
 // Decode reads {version, members} strictly. The members of another roster are taken over with Replace, so that
 // their removal is an event.
 func Decode(b []byte) (version uint64, members []Member, err error) {
