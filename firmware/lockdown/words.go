@@ -1,0 +1,115 @@
+package lockdown
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"subrosa/firmware/report"
+)
+
+// Part is a count with its words, for lists, tables and drawings.
+type Part struct {
+	Slug  string
+	Count int
+	Text  report.Text
+	Do    report.Text // what a person can do; empty: nothing
+	Good  bool        // proven off
+}
+
+// Parts returns the counts that are not 0, the proven ones first, and the two that are always said.
+func (s Status) Parts() (out []Part) {
+	for _, p := range []Part{
+		{"off", s.Off, report.Text{DE: "Assistenten aus", EN: "assistants off"}, report.Text{}, true},
+		{"locked", s.Locked, report.Text{DE: "Bildschirm gesperrt, bitte einmal entsperren", EN: "screen locked, please unlock once"},
+			report.Text{DE: "Bitte alle: Dienstgeräte einmal entsperren.", EN: "Everybody, please: unlock your device once."}, false},
+		{"claimed", s.Claimed, report.Text{DE: "zugestellt, nicht nachweisbar", EN: "delivered, cannot be proven"},
+			report.Text{DE: "Diese Geräte können ihren Zustand nicht melden: ins Schließfach, wo es darauf ankommt.", EN: "These devices cannot report their state: into the locker where it matters."}, false},
+		{"partial", s.Partial, report.Text{DE: "teilweise aus", EN: "partly off"}, report.Text{DE: "Diese Geräte ins Schließfach.", EN: "Put these devices into the locker."}, false},
+		{"waiting", s.Waiting, report.Text{DE: "wird gesperrt", EN: "being locked"}, report.Text{}, false},
+		{"offline", s.Offline, report.Text{DE: "nicht erreichbar", EN: "not reached"},
+			report.Text{DE: "Netz einschalten, oder ins Schließfach.", EN: "Switch the network on, or put them into the locker."}, false},
+		{"failed", s.Failed, report.Text{DE: "nicht gesperrt", EN: "not locked"}, report.Text{DE: "Diese Geräte ins Schließfach.", EN: "Put these devices into the locker."}, false},
+		{"blind", s.Blind, report.Text{DE: "ohne Rückmeldung", EN: "no answer"}, paper, false},
+		{"unmanaged", s.Unmanaged, report.Text{DE: "nicht verwaltet", EN: "not managed"},
+			report.Text{DE: "Nicht verwaltete Geräte ins Schließfach.", EN: "Devices that are not managed belong in the locker."}, false},
+	} {
+		if p.Count > 0 || p.Slug == "off" {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// paper is the rule that holds without any connector.
+var paper = report.Text{DE: "Telefone ins Schließfach", EN: "Phones into the locker"}
+
+// Lines are what people read, the counts first: each line one sentence, "" as the whole when there is nothing to say.
+func (s Status) Lines() (out []report.Text) {
+	switch s.Phase {
+	case Giving:
+		return []report.Text{{DE: fmt.Sprintf("Sperre aufgehoben; noch nicht zurückgestellt: %d", s.Returning),
+			EN: fmt.Sprintf("Lock ended; not yet given back: %d", s.Returning)}}
+	case Over:
+		return []report.Text{{DE: "Die Sperre der Sprachassistenten hat ihre längste Dauer erreicht und ist aufgehoben: " + paper.DE,
+			EN: "The lock of the voice assistants has reached its longest time and has ended: " + lower(paper.EN)}}
+	case Idle:
+		return nil
+	}
+	if s.Connectors == 0 {
+		return []report.Text{{DE: "Keine Verwaltung der Geräte verbunden: " + paper.DE, EN: "No device management is connected: " + lower(paper.EN)}}
+	}
+	if s.Reached == 0 {
+		return []report.Text{{DE: "Verwaltung der Geräte nicht erreichbar: " + paper.DE, EN: "Device management cannot be reached: " + lower(paper.EN)}}
+	}
+	out = append(out, s.Counts())
+	if len(s.Lost) > 0 {
+		out = append(out, report.Text{DE: fmt.Sprintf("Verbindung zur Geräteverwaltung unterbrochen (%d von %d): %s", len(s.Lost), s.Connectors, paper.DE),
+			EN: fmt.Sprintf("Connection to device management lost (%d of %d): %s", len(s.Lost), s.Connectors, lower(paper.EN))})
+	}
+	return out
+}
+
+// Counts is the line of counts.
+func (s Status) Counts() report.Text {
+	var de, en []string
+	for _, p := range s.Parts() {
+		de = append(de, fmt.Sprintf("%s: %d", p.Text.DE, p.Count))
+		en = append(en, fmt.Sprintf("%s: %d", p.Text.EN, p.Count))
+	}
+	if s.Microphones > 0 && slices.ContainsFunc(s.Asked, func(r string) bool { return strings.TrimSuffix(r, "?") == "microphone" }) {
+		de = append(de, fmt.Sprintf("Mikrofon abschaltbar: %d, davon aus: %d", s.Microphones, s.MicrophonesOff))
+		en = append(en, fmt.Sprintf("microphone can be switched off: %d, of these off: %d", s.Microphones, s.MicrophonesOff))
+	}
+	t := report.Text{DE: strings.Join(de, " · "), EN: strings.Join(en, " · ")}
+	t.EN = strings.ToUpper(t.EN[:1]) + t.EN[1:]
+	return t
+}
+
+// Text is "243 von 250 aus, Stand 18:02", with the date where it is not that of now.
+func (p Posture) Text(now time.Time, loc *time.Location) report.Text {
+	at, today := p.At.In(loc), now.In(loc)
+	de, en := at.Format("15:04"), at.Format("15:04")
+	if at.YearDay() != today.YearDay() || at.Year() != today.Year() {
+		de, en = at.Format("02.01.2006, 15:04")+" Uhr", at.Format("2006-01-02 15:04")
+	}
+	return report.Text{DE: fmt.Sprintf("%d von %d aus, Stand %s", p.Off, p.Total, de), EN: fmt.Sprintf("%d of %d off, as of %s", p.Off, p.Total, en)}
+}
+
+// FaultText says what keeps a connector from working.
+func FaultText(slug string) report.Text {
+	if t, ok := faults[slug]; ok {
+		return t
+	}
+	return report.Text{DE: "gestört", EN: "faulty"}
+}
+
+var faults = map[string]report.Text{
+	"clock":       {DE: "Uhren gehen auseinander", EN: "clocks differ"},
+	"certificate": {DE: "Zertifikat wird nicht angenommen", EN: "certificate is refused"},
+	"mdm-down":    {DE: "Geräteverwaltung antwortet nicht", EN: "device management does not answer"},
+	"push":        {DE: "Benachrichtigung der Geräte schlägt fehl", EN: "devices cannot be notified"},
+}
+
+func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }
