@@ -42,6 +42,7 @@ var commands = []func() *cobra.Command{
 	newVerifyCommand,
 	newKeyCommand,
 	newWitnessCommand,
+	newStampCommand,
 	newVersionCommand,
 	newCompletionCommand,
 }

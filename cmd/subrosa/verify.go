@@ -18,6 +18,8 @@ import (
 type verifyFlags struct {
 	key                  string
 	checkpoints, witness []string
+	stamps               []string
+	tsaCA                string
 	json                 bool
 	lang                 string
 }
@@ -31,8 +33,8 @@ func newVerifyCommand() *cobra.Command {
 		Use:   "verify BUNDLE.zip --key PIN",
 		Short: "Check an evidence bundle offline",
 		Long: `Checks an evidence bundle, offline, against what you bring along: the fingerprint of the unit's key (--key, a
-.pin file or the digits themselves), and earlier checkpoints from session sheets, witnesses or your own files
-(--checkpoint). It says what that proves, and what it does not. Contents that were deleted with a receipt are
+.pin file or the digits themselves), earlier checkpoints from session sheets, witnesses or your own files
+(--checkpoint), and time stamps (--stamp). It says what that proves, and what it does not. Contents that were deleted with a receipt are
 no fault.
 
 Exit codes: 0 intact under the pinned key and the anchors given; 1 altered; 2 unreadable or incomplete;
@@ -47,6 +49,8 @@ Exit codes: 0 intact under the pinned key and the anchors given; 1 altered; 2 un
 	fl.StringVar(&f.key, "key", "", "`pin` of the unit's key: a file, or the digits")
 	fl.StringArrayVar(&f.checkpoints, "checkpoint", nil, "an earlier checkpoint: a `file`, or the text of its QR code; may be given several times")
 	fl.StringArrayVar(&f.witness, "witness", nil, "verifier `key` of a witness: a file, or the key; may be given several times")
+	fl.StringArrayVar(&f.stamps, "stamp", nil, "an RFC 3161 time stamp, a .tsr `file`; the .checkpoint beside it says what was stamped; may be given several times")
+	fl.StringVar(&f.tsaCA, "tsa-ca", "", "certificates that time stamping authorities are trusted under, a PEM `file`")
 	fl.BoolVar(&f.json, "json", false, "one line of JSON")
 	fl.StringVar(&f.lang, "lang", "de", "language: de or en")
 	complete(cmd, "lang", "de", "en")
@@ -96,7 +100,11 @@ func (f verifyFlags) trust() (t evidence.Trust, err error) {
 		}
 		t.Witnesses = append(t.Witnesses, k)
 	}
-	return t, nil
+	if t.Stamps, err = stampsOf(f.stamps); err != nil {
+		return t, err
+	}
+	t.StampCAs, err = rootsOf("tsa-ca", f.tsaCA)
+	return t, err
 }
 
 func runVerify(cmd *cobra.Command, f verifyFlags, name string) error {

@@ -258,25 +258,40 @@ func manifestText(unit string, parts []part) string {
 	return b.String()
 }
 
-// rootOf returns the root of the tree over the first n leaves' hashes: it joins equal subtrees as they fill up, and the
-// rest from the right (RFC 6962, section 2.1).
+// rootOf returns the root of the tree over the first n leaves' hashes.
 func rootOf(leaves []byte, n int64) tlog.Hash {
-	if n == 0 {
-		h, _ := tlog.TreeHash(0, nil)
-		return h
-	}
-	var stack []tlog.Hash
+	var f forest
 	for i := range n {
 		var h tlog.Hash
 		copy(h[:], leaves[i*tlog.HashSize:])
-		for full := i + 1; full%2 == 0; full /= 2 {
-			h = tlog.NodeHash(stack[len(stack)-1], h)
-			stack = stack[:len(stack)-1]
-		}
-		stack = append(stack, h)
+		f.add(h)
 	}
-	h := stack[len(stack)-1]
-	for _, left := range slices.Backward(stack[:len(stack)-1]) {
+	return f.root()
+}
+
+// forest is a tree that grows: equal subtrees are joined as they fill up (RFC 6962, section 2.1).
+type forest struct {
+	n     int64
+	stack []tlog.Hash // full subtrees, the largest first
+}
+
+func (f *forest) add(h tlog.Hash) {
+	f.n++
+	for full := f.n; full%2 == 0; full /= 2 {
+		h = tlog.NodeHash(f.stack[len(f.stack)-1], h)
+		f.stack = f.stack[:len(f.stack)-1]
+	}
+	f.stack = append(f.stack, h)
+}
+
+// root joins the subtrees from the right.
+func (f *forest) root() tlog.Hash {
+	if f.n == 0 {
+		h, _ := tlog.TreeHash(0, nil)
+		return h
+	}
+	h := f.stack[len(f.stack)-1]
+	for _, left := range slices.Backward(f.stack[:len(f.stack)-1]) {
 		h = tlog.NodeHash(left, h)
 	}
 	return h

@@ -82,6 +82,9 @@ const (
 	faultKey           = "key-unknown"
 	faultAnchorForm    = "anchor-unreadable"
 	faultAnchorUnknown = "anchor-unknown"
+	faultStampForm     = "stamp-unreadable"
+	faultStampUnknown  = "stamp-unknown"
+	faultStampOther    = "stamp-of-other"
 )
 
 // faults are the verdict of each code and its words, German and English.
@@ -109,6 +112,10 @@ var faults = map[string]struct {
 	faultKey:           {Unproven, [2]string{"nicht mit dem angegebenen Schlüssel signiert", "not signed with the pinned key"}},
 	faultAnchorForm:    {Unproven, [2]string{"Anker nicht lesbar", "anchor cannot be read"}},
 	faultAnchorUnknown: {Unproven, [2]string{"Anker von unbekannter Stelle", "anchor by someone unknown"}},
+	faultStampForm:     {Unproven, [2]string{"Zeitstempel nicht lesbar oder gefälscht", "time stamp cannot be read, or is forged"}},
+	faultStampUnknown:  {Unproven, [2]string{"Zeitstempel einer Stelle, der nicht vertraut wird (--tsa-ca)", "time stamp of an authority that is not trusted (--tsa-ca)"}},
+	faultStampOther: {Unproven, [2]string{"Zeitstempel passt zu keinem Stand dieses Journals: von einem anderen Gerät, oder die Vergangenheit wurde umgeschrieben",
+		"time stamp fits no state of this journal: another unit's, or the past was rewritten"}},
 }
 
 func (r *Report) fault(code, where string, args ...any) {
@@ -161,13 +168,21 @@ func (r *Report) Text(lang string) string {
 	say([2]string{"Checkpoint %d: %s", "Checkpoint %d: %s"}, r.Size, r.Short)
 	say([2]string{"Schlüssel %s", "Key %s"}, r.Key)
 	for _, a := range r.Anchors {
-		say([2]string{"Anker: Checkpoint %d, bezeugt von %s", "Anchor: checkpoint %d, vouched for by %s"}, a.Size, printable(a.By))
+		say([2]string{"Anker: Checkpoint %d, bezeugt von %s%s", "Anchor: checkpoint %d, vouched for by %s%s"}, a.Size, printable(a.By), a.when(l))
 	}
 	r.notes(say)
 	if r.Verdict == Intact {
 		r.proves(say)
 	}
 	return b.String()
+}
+
+// when puts the time into words that a witness or an authority gave, "" without one.
+func (a Anchor) when(lang int) string {
+	if a.At == nil {
+		return ""
+	}
+	return a.At.UTC().Format([...]string{", 02.01.2006, 15:04:05 Uhr UTC", ", 2006-01-02 15:04:05 UTC"}[lang])
 }
 
 // notes are facts that change no verdict.

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,14 @@ type Trust struct {
 	Pin       *checkpoint.Pin // of the unit's key; nil: none
 	Anchors   [][]byte        // earlier checkpoints: signed notes, or short ones from paper
 	Witnesses []string        // verifier keys of witnesses
+	Stamps    []Stamp         // by time stamping authorities
+	StampCAs  *x509.CertPool  // certificates that authorities are trusted under
+}
+
+// Stamp is an RFC 3161 answer with the checkpoint that it is said to stamp.
+type Stamp struct {
+	Answer     []byte
+	Checkpoint []byte // signed note or short form; nil: whatever state of the journal it fits
 }
 
 // Verify checks a bundle offline. It never fails: what is wrong stands in the report.
@@ -105,6 +114,7 @@ func (v *verifier) run(b []byte) {
 	v.proofs()
 	v.trustKeys()
 	v.anchors()
+	v.stamps()
 	v.describe()
 }
 
