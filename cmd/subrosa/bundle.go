@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -28,10 +28,10 @@ func newBundleCommand() *cobra.Command {
 		Long: `Packs what a unit's journal has of a time into one ZIP, which "subrosa verify" checks offline: the entries,
 the contents that still exist, receipts of deletions, and the proof that nothing was changed.
 
-The unit must not run, or the state is a copy of its folder: only one program writes a journal.`,
+The unit may run meanwhile: the bundle then ends with the checkpoint that the unit signed last, at most a minute ago.`,
 		Example: `  subrosa bundle --state /var/lib/subrosa --from 2026-11-01 --to 2026-11-30 --out november.zip`,
 		Args:    exactly(0),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return runBundle(f) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runBundle(f, cmd.ErrOrStderr()) },
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.state, "state", "./.state", "`folder` of the unit's states")
@@ -60,7 +60,7 @@ func parseDay(flag, s string, end bool) (time.Time, error) {
 	return t, nil
 }
 
-func runBundle(f bundleFlags) error {
+func runBundle(f bundleFlags, stderr io.Writer) error {
 	if f.out == "" {
 		return usage(errors.New("--out FILE.zip is missing"))
 	}
@@ -76,24 +76,75 @@ func runBundle(f bundleFlags) error {
 	if err != nil {
 		return exit{exitInput, err}
 	}
-	j, err := openJournal(f.state)
-	if err != nil {
-		return err
-	}
-	defer j.Close()
 	o := evidence.Options{From: from, To: to, Signer: key.Signer, Public: key.Public}
 	if f.checkpoint != "" {
 		if o.Checkpoint, err = os.ReadFile(f.checkpoint); err != nil {
 			return exit{exitInput, err}
 		}
-	} else if o.Checkpoint, err = j.Checkpoint(key.Signer); err != nil {
+	}
+	b, report, err := makeBundle(f.state, o, stderr)
+	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	if _, err := evidence.Write(&b, j, o); err != nil {
+	if err := replaceFile(f.out, b); err != nil {
 		return err
 	}
-	return os.WriteFile(f.out, b.Bytes(), 0o600)
+	if report.Verdict != evidence.Intact {
+		fmt.Fprint(stderr, report.Text("en"))
+		return exit{exitFailed, fmt.Errorf("%s was written, but what it holds does not verify", f.out)}
+	}
+	return nil
+}
+
+// makeBundle makes the bundle of a state folder, whether its unit runs or not.
+func makeBundle(state string, o evidence.Options, stderr io.Writer) ([]byte, *evidence.Report, error) {
+	j, err := openJournal(state)
+	switch {
+	case errors.Is(err, journal.ErrLocked):
+		return snapshotBundle(state, o, stderr)
+	case err != nil:
+		return nil, nil, err
+	}
+	defer j.Close()
+	if o.Checkpoint == nil {
+		if o.Checkpoint, err = j.Checkpoint(o.Signer); err != nil {
+			return nil, nil, err
+		}
+	}
+	return evidence.Checked(j, o)
+}
+
+// snapshotBundle reads beside a running unit: up to the checkpoint that it signed last, which it does every minute.
+func snapshotBundle(state string, o evidence.Options, stderr io.Writer) ([]byte, *evidence.Report, error) {
+	s, err := journal.Folder(filepath.Join(state, "journal")).Snapshot()
+	if err != nil {
+		return nil, nil, exit{exitInput, fmt.Errorf("the unit runs, and has no checkpoint that could be bundled: %w; try again in a minute, or stop roomd", err)}
+	}
+	defer s.Close()
+	if o.Checkpoint == nil {
+		o.Checkpoint = s.Checkpoint()
+	}
+	b, report, err := evidence.Checked(s, o)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case report.Overtaken():
+		return nil, nil, errors.New("a content was deleted just now, and its receipt is not signed yet: try again in a minute")
+	}
+	fmt.Fprintf(stderr, "the unit runs: the bundle ends with the checkpoint of %d entries that it signed last; what came after is not in it\n", report.Size)
+	return b, report, nil
+}
+
+// replaceFile writes a file that is there whole or not at all.
+func replaceFile(name string, b []byte) error {
+	tmp := name + ".new"
+	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, name); err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	return nil
 }
 
 // openJournal opens the journal in a state folder that exists.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -170,18 +171,74 @@ func TestKeyRotate(t *testing.T) {
 	}
 }
 
+// TestBundleOfARunningUnit: up to its last checkpoint, and never a change in its folder.
 func TestBundleOfARunningUnit(t *testing.T) {
-	state := unitState(t, 1)
+	state := unitState(t, 5)
+	key, err := keyring.Load(state)
+	if err != nil {
+		t.Fatal(err)
+	}
 	j, err := journal.Open(filepath.Join(state, "journal"), journal.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	for _, args := range [][]string{{"bundle", "--out", filepath.Join(t.TempDir(), "b.zip")}, {"key", "rotate"}} {
-		if got := command(append(args, "--state", state)...); got.code != exitFailed || !strings.Contains(got.stderr, "stop roomd") {
-			t.Errorf("%v: exit %d, %s", args, got.code, got.stderr)
-		}
+	zip, pin := filepath.Join(t.TempDir(), "b.zip"), filepath.Join(state, keyring.PinFile)
+	args := []string{"bundle", "--state", state, "--out", zip}
+	if got := command(args...); got.code != exitInput || !strings.Contains(got.stderr, "try again in a minute") {
+		t.Errorf("nothing signed: exit %d, %s", got.code, got.stderr)
 	}
+	if _, err := j.Checkpoint(key.Signer); err != nil {
+		t.Fatal(err)
+	}
+	later := journal.Entry{Kind: "test.later", Time: time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local), Quality: "synced", Payload: json.RawMessage(`1`)}
+	if _, err := j.Append(context.Background(), later); err != nil {
+		t.Fatal(err)
+	}
+	before := tree(t, state)
+	if got := command(args...); got.code != exitOK || !strings.Contains(got.stderr, "checkpoint of 5 entries") {
+		t.Fatalf("exit %d, %s", got.code, got.stderr)
+	}
+	if tree(t, state) != before {
+		t.Error("the folder has changed")
+	}
+	var r evidence.Report
+	if err := json.Unmarshal([]byte(must(t, "verify", zip, "--key", pin, "--json")), &r); err != nil || r.Size != 5 || r.Entries != 5 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	// A payload that is deleted now has its receipt behind the checkpoint.
+	if _, err := j.Delete(context.Background(), "retention", later, func(seq uint64, _ journal.Entry) bool { return seq == 2 }); err != nil {
+		t.Fatal(err)
+	}
+	if got := command(args...); got.code != exitFailed || !strings.Contains(got.stderr, "deleted just now") {
+		t.Errorf("exit %d, %s", got.code, got.stderr)
+	}
+	if _, err := j.Checkpoint(key.Signer); err != nil {
+		t.Fatal(err)
+	}
+	must(t, args...)
+	must(t, "verify", zip, "--key", pin)
+	if got := command("key", "rotate", "--state", state); got.code != exitFailed || !strings.Contains(got.stderr, "stop roomd") {
+		t.Errorf("key rotate: exit %d, %s", got.code, got.stderr)
+	}
+}
+
+// tree is all that lies in a folder.
+func tree(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		fmt.Fprintf(&b, "%s %q\n", path, text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }
 
 // TestWitness: a journal that goes on is cosigned; one that was cut short, rewritten with the unit's own key, or is only

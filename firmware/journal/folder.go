@@ -12,6 +12,11 @@ type Folder string
 
 // Read is as that of a Journal.
 func (d Folder) Read(from uint64, fn func(seq uint64, e Entry) error) error {
+	return d.Records(from, func(r Record) error { return fn(r.Seq, r.Entry) })
+}
+
+// Records is Read with what stands in the tree.
+func (d Folder) Records(from uint64, fn func(Record) error) error {
 	dir := string(d)
 	if _, err := os.Stat(dir); err != nil { // segments takes what is not there for empty
 		return fmt.Errorf("journal: %w", err)
@@ -30,7 +35,7 @@ func (d Folder) Read(from uint64, fn func(seq uint64, e Entry) error) error {
 			if r.Seq < from {
 				return nil
 			}
-			return fn(r.Seq, r.Entry)
+			return fn(r)
 		})
 		if err != nil {
 			return err

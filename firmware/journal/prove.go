@@ -54,6 +54,10 @@ func (j *Journal) Prove(seq uint64, size int64) (tlog.RecordProof, error) {
 	if err != nil {
 		return nil, err
 	}
+	return t.prove(seq, size)
+}
+
+func (t *tree) prove(seq uint64, size int64) (tlog.RecordProof, error) {
 	if seq < t.base || size > t.n || seq-t.base >= uint64(max(0, size)) {
 		return nil, fmt.Errorf("journal: entry %d is not in the tree of %d leaves from %d on", seq, size, t.base)
 	}
@@ -83,14 +87,16 @@ func (j *Journal) ProveSince(old, size int64) (tlog.TreeProof, error) {
 }
 
 // Leaves writes the hashes of the first size leaves, 32 bytes each.
-func (j *Journal) Leaves(w io.Writer, size int64) error {
+func (j *Journal) Leaves(w io.Writer, size int64) error { return writeLeaves(w, size, j.hashes) }
+
+func writeLeaves(w io.Writer, size int64, read func([]int64) ([]tlog.Hash, error)) error {
 	const block = 512
 	for at := int64(0); at < size; at += block {
 		var indexes []int64
 		for n := at; n < min(size, at+block); n++ {
 			indexes = append(indexes, tlog.StoredHashIndex(0, n))
 		}
-		hashes, err := j.hashes(indexes)
+		hashes, err := read(indexes)
 		if err != nil {
 			return err
 		}
