@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"subrosa/cmd/roomd/internal/board"
+	"subrosa/cmd/roomd/internal/calendars"
 	"subrosa/cmd/roomd/internal/feed"
 	"subrosa/cmd/roomd/internal/hall"
 	"subrosa/drivers/audio/loudspeaker"
@@ -45,6 +47,8 @@ type Config struct {
 
 	AV       []hall.Device   `json:"av"`       // the hall's equipment that must be off in a closed session
 	Handover handover.Config `json:"handover"` // what else is walked through before one
+
+	Calendar []calendars.Config `json:"calendar"` // which propose sessions to chair and clerk
 
 	Roster Roster `json:"roster"` // who may attend
 
@@ -119,6 +123,15 @@ func loadConfig(path string) (Config, error) {
 			}
 		}
 	}
+	for i := range c.Calendar {
+		p := &c.Calendar[i]
+		if p.Password != "" && !filepath.IsAbs(p.Password) {
+			p.Password = filepath.Join(dir, p.Password)
+		}
+		if p.ICS != "" && !strings.Contains(p.ICS, "://") && !filepath.IsAbs(p.ICS) {
+			p.ICS = filepath.Join(dir, p.ICS)
+		}
+	}
 	for _, items := range [][]feed.Item{c.Sound.Feed.Items, c.Radio.Feed.Items} {
 		for i := range items {
 			if !filepath.IsAbs(items[i].File) {
@@ -180,6 +193,9 @@ func (c *Config) check(path string) error {
 	}
 	if err := c.Roster.check(); err != nil {
 		fail("roster: %w", err)
+	}
+	if _, err := calendars.Build(c.Calendar, time.UTC); err != nil {
+		fail("%w", err)
 	}
 	if c.Broker == "" {
 		fail("broker is missing, such as tls://broker.raum.example:8883")

@@ -28,6 +28,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"subrosa/cmd/roomd/internal/calendars"
 	"subrosa/cmd/roomd/internal/hall"
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/clock"
@@ -145,6 +146,7 @@ type unit struct {
 	notary  *notary
 	panel   *panelUnit
 	hall    *hall.Watcher
+	diary   *calendars.Watcher
 	pages   net.Listener
 	metrics net.Listener
 	reg     *prometheus.Registry
@@ -208,6 +210,9 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	if err := u.openHall(c, clk, &p); err != nil {
 		return nil, err
 	}
+	if err := u.openDiary(c, clk); err != nil {
+		return nil, err
+	}
 	if p.Attendance, p.KeepAttendance, err = openRoster(c, folder, clk); err != nil {
 		return nil, err
 	}
@@ -231,7 +236,7 @@ func (u *unit) openRoom(p room.Parts) {
 	}
 	u.room = room.New(p)
 	u.panel.open(u.room)
-	u.hall.Tell = u.room.Equipment
+	u.hall.Tell, u.diary.Tell = u.room.Equipment, u.room.Calendar
 	u.reg.MustRegister(u.room.Metrics())
 }
 
@@ -265,6 +270,7 @@ func (u *unit) run(ctx context.Context) error {
 	sensor := start(u.sensor.Run, fatal)
 	panel := start(u.panel.board.Run, fatal)
 	hall := start(u.hall.Run, fatal)
+	diary := start(u.diary.Run, fatal)
 	notary := start(u.notary.Run, fatal)
 	servers := []*http.Server{{Handler: u.panel.pages(u.wall), TLSConfig: u.tls, ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog: slog.NewLogLogger(u.log.Handler(), slog.LevelDebug)}}
@@ -280,6 +286,7 @@ func (u *unit) run(ctx context.Context) error {
 	}
 	u.wall.Close()
 	hall()
+	diary()
 	panel()
 	notary()
 	down, cancel := context.WithTimeout(context.Background(), 2*time.Second)

@@ -19,9 +19,15 @@ const usual = 3 * time.Hour
 // longest is what a plan may last; a longer entry of a calendar is cut.
 const longest = 12 * time.Hour
 
+// Entry is a meeting of a calendar with what a plan of it is to be.
+type Entry struct {
+	calendar.Meeting
+	Kind, Level string // slugs of the policy
+}
+
 // Offer is a meeting as it is put to the chair.
 type Offer struct {
-	calendar.Meeting
+	Entry
 	From, To time.Time // of the plan
 	Guessed  Guess
 }
@@ -36,13 +42,13 @@ const (
 
 // Offers returns the meetings that have not ended and begin within Ahead, the next first. Purely public ones are not
 // among them: there is nothing to plan.
-func Offers(ms []calendar.Meeting, now time.Time) (out []Offer) {
+func Offers(es []Entry, now time.Time) (out []Offer) {
 	seen := map[string]bool{}
-	for _, m := range ms {
+	for _, m := range es {
 		if m.Public == calendar.Yes || m.Start.IsZero() || seen[m.ID] {
 			continue
 		}
-		o := Offer{Meeting: m, From: m.Closed, To: m.End}
+		o := Offer{Entry: m, From: m.Closed, To: m.End}
 		if o.From.IsZero() {
 			o.From, o.Guessed = m.Start, GuessedFrom
 		}

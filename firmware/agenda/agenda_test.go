@@ -10,7 +10,8 @@ import (
 func TestOffers(t *testing.T) {
 	now := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 	at := func(h float64) time.Time { return now.Add(time.Duration(h * float64(time.Hour))) }
-	ms := []calendar.Meeting{
+	var es []Entry
+	for _, m := range []calendar.Meeting{
 		{ID: "public", Start: at(1), End: at(3), Public: calendar.Yes},
 		{ID: "mixed", Start: at(9), End: at(12), Closed: at(11), Public: calendar.Mixed},
 		{ID: "unsaid", Start: at(2), Public: calendar.Unknown},
@@ -21,6 +22,8 @@ func TestOffers(t *testing.T) {
 		{ID: "days", Start: at(4), End: at(80), Public: calendar.No, Closed: at(4)},
 		{ID: "mixed", Start: at(9), End: at(12), Closed: at(11), Public: calendar.Mixed},
 		{ID: "no time", Public: calendar.No},
+	} {
+		es = append(es, Entry{m, "nonpublic", "nonpublic"})
 	}
 	type want struct {
 		id       string
@@ -29,7 +32,7 @@ func TestOffers(t *testing.T) {
 	}
 	wants := []want{{"runs", at(-1), at(1), 0}, {"unsaid", at(2), at(5), GuessedFrom | GuessedTo}, {"wrong end", at(3), at(6), GuessedTo},
 		{"days", at(4), at(16), 0}, {"mixed", at(11), at(12), 0}}
-	got := Offers(ms, now)
+	got := Offers(es, now)
 	if len(got) != len(wants) {
 		t.Fatalf("got %+v", got)
 	}

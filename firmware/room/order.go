@@ -231,6 +231,10 @@ func (r *Room) order(o wall.Order) error {
 		r.proposal = &wall.Proposal{Act: o.Proposes, By: string(o.Role), At: r.p.Clock.Now()}
 		r.tell()
 		return nil
+	case wall.Plan:
+		err := r.takeOver(o)
+		r.tell()
+		return err
 	case wall.Decline:
 		r.proposal = nil
 		r.tell()

@@ -120,6 +120,8 @@ type Room struct {
 	coverage report.Coverage
 	figures  figures
 
+	diary diary // of the calendars
+
 	// How the unit is.
 	faults     map[fault]error
 	checks     map[string]*report.Check

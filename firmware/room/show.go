@@ -61,7 +61,7 @@ func spanDE(lo, hi float64) string {
 func (r *Room) tell() {
 	now := r.p.Clock.Now()
 	v := wall.View{At: now, Room: r.p.Name, Session: r.session, Proposal: r.proposal,
-		Walk: r.walk(), Recording: r.recording(),
+		Walk: r.walk(), Recording: r.recording(), Agenda: r.agenda(now),
 		Sensor: wall.Sensor{BitsLastHour: int64(r.bits), BitsCeiling: int64(r.ceiling())},
 		Unit:   wall.Unit{ID: r.p.Unit, Software: r.p.Software, MQTT: wall.LinkDown, Outbox: r.p.Site.Status().Queued}}
 	if r.p.Site.Status().Connected {

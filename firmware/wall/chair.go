@@ -35,6 +35,9 @@ type chairPage struct {
 	Open        []alarmCard
 	Answered    []alarmCard
 	Answers     []answerGroup
+	Agenda      []agendaCard
+	AgendaShown bool
+	AgendaNote  string
 	Walk        []walkLine
 	Walked      string
 	Unproven    []string // named beside the second press
@@ -96,6 +99,7 @@ func (h *Handler) chairPage(role session.Role, lang, note string) chairPage {
 	p.head(h)
 	p.alarms(h)
 	p.buttons()
+	p.agenda(h)
 	p.points(h)
 	p.senses()
 	p.unit(h)
@@ -289,7 +293,7 @@ func (h *Handler) chairEvents(w http.ResponseWriter, r *http.Request) {
 			return frame{}, err
 		}
 		p := h.chairPage(role, lang, "")
-		return h.frame(p.page, p, "chair-", "top", "alarms", "proposal", "action", "walk", "points", "done", "measure", "unit")
+		return h.frame(p.page, p, "chair-", "top", "alarms", "proposal", "action", "agenda", "walk", "points", "done", "measure", "unit")
 	})
 }
 

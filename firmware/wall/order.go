@@ -20,6 +20,8 @@ const (
 	Resume    = Act(session.OnResume)
 	End       = Act(session.OnEnd)
 
+	Plan = Act(session.OnPlan) // Order.Meeting of the calendar
+
 	Answer  Act = "ack"     // an alarm, with verdict and reason
 	Propose Act = "propose" // Order.Proposes, to the chair
 	Decline Act = "decline" // the open proposal
@@ -37,6 +39,7 @@ type Order struct {
 	Proposes Act            // Propose
 	Point    string         // Tick: what a person confirms, with Reason
 	Heads    int            // Tick: how many people are in the room, in place of a point
+	Meeting  string         // Plan: id of a meeting of the calendar
 }
 
 // Refusal is an error whose text is meant for the person at the page. Any other error of Options.Do is logged
@@ -63,7 +66,7 @@ func offered(v *View, role session.Role) (out []Act) {
 	for _, k := range session.Allowed(v.Session.State, role) {
 		switch k {
 		case session.OnPlan:
-			continue // planning is done at the console
+			continue // done at the console, or from the calendar's list
 		case session.OnConfirm:
 			if !confirmable(v) {
 				continue
@@ -113,6 +116,8 @@ func (h *Handler) order(r *http.Request, v *View, role session.Role) (Order, err
 		return o, nil
 	case Tick:
 		return o.ticking(r, v)
+	case Plan:
+		return o.planning(r, v)
 	case Propose:
 		o.Proposes = Act(r.PostFormValue("proposes"))
 		if !slices.Contains(proposable(v, role), o.Proposes) {
@@ -169,6 +174,8 @@ func (o Order) String() string {
 		s += ": heads"
 	case o.Act == Tick:
 		s += fmt.Sprintf(" of %s: %s", o.Point, o.Reason)
+	case o.Act == Plan:
+		s += " of the calendar's " + o.Meeting
 	case o.Reason != "":
 		s += ": " + string(o.Reason)
 	}

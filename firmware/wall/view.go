@@ -19,8 +19,9 @@ type View struct {
 	Sensor   Sensor         `json:"sensor"`
 	Unit     Unit           `json:"unit"`
 
-	Walk      *Walk  `json:"walk,omitempty"`      // through the room, while the session is on its way to closed
-	Recording []Text `json:"recording,omitempty"` // what of the hall's equipment records or streams: its own lamp
+	Agenda    *Agenda `json:"agenda,omitempty"`    // what calendars say of today, while no session is on its way; never on the wall
+	Walk      *Walk   `json:"walk,omitempty"`      // through the room, while the session is on its way to closed
+	Recording []Text  `json:"recording,omitempty"` // what of the hall's equipment records or streams: its own lamp
 }
 
 // Text is a sentence or a word in the two languages of the pages.

@@ -84,7 +84,7 @@ func Scenes() []Scene {
 	list[len(list)-1].View.Alarms = Alarms()
 	list[len(list)-1].View.Proposal = &wall.Proposal{Act: wall.Interrupt, By: "unit", At: At,
 		Why: wall.Text{DE: "Ein Fenster wurde geöffnet.", EN: "A window was opened."}}
-	return slices.Insert(list, len(list)-1, walks()...)
+	return slices.Insert(list, len(list)-1, append(walks(), diary())...)
 }
 
 // Alarms returns two open alarms and an answered one.
