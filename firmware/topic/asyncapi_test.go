@@ -20,6 +20,7 @@ import (
 	"subrosa/firmware/roster"
 	"subrosa/firmware/session"
 	"subrosa/firmware/topic"
+	"subrosa/mdm"
 )
 
 // document is docs/asyncapi.yaml, which is kept in the part of YAML that is JSON.
@@ -141,7 +142,8 @@ func TestAsyncAPIFields(t *testing.T) {
 		"cloudevent": event.Event{}, "alarm": alarm.Alarm{}, "finding": finding.Finding{}, "answer": alarm.Ack{},
 		"session-reported": session.Report{}, "session-desired": session.Desired{}, "point": session.Point{},
 		"health": report.Health{}, "coverage": report.Coverage{}, "levels": report.Levels{}, "baseline-reported": report.Baseline{}, "av": report.AV{},
-		"policy-reported": report.Policy{},
+		"policy-reported": report.Policy{}, "lockdown-desired": mdm.Desired{}, "lockdown-reported": mdm.Report{},
+		"device-lockdown-desired": mdm.DeviceDesired{}, "device-lockdown-reported": mdm.DeviceReport{}, "posture": mdm.Posture{},
 	} {
 		got, _ := d.resolve("#/components/schemas/" + name).(map[string]any)
 		props, _ := got["properties"].(map[string]any)
@@ -191,7 +193,13 @@ func TestAsyncAPIMessages(t *testing.T) {
 			event.Stamp
 			alarm.Ack
 		}{event.Stamp{Version: 1, Writer: "wall"}, *a.Ack},
-		"room-room-roster": map[string]any{"version": 1, "writer": "unit:u1", "members": []roster.Member{{ID: "m-1", Role: roster.Roles()[0], From: now}}},
+		"room-room-lockdown-desired": mdm.Desired{Version: 1, Session: "s", Mode: mdm.Locked, Restrict: []string{"microphone?"}, LeaseS: 300, HardEnd: now, Devices: []string{"d-1"}},
+		"room-room-lockdown-conn-reported": mdm.Report{Version: 1, Mode: mdm.Open, Counts: map[mdm.State]int{mdm.Stuck: 1}, Limits: []string{},
+			Evidence: mdm.NoEvidence},
+		"device-dev-lockdown-desired":  mdm.DeviceDesired{Version: 1, Mode: mdm.Open, Standing: []string{"assistant"}, Restrict: []string{}},
+		"device-dev-lockdown-reported": mdm.DeviceReport{Version: 1, State: mdm.Stuck, Evidence: mdm.AgentSays, InForce: []string{}, Limits: []string{}, Holders: []string{}},
+		"mdm-conn-posture":             mdm.Posture{Version: 1, At: now, Evidence: mdm.ProfileList, Standing: []string{}, Counts: map[mdm.State]int{}},
+		"room-room-roster":             map[string]any{"version": 1, "writer": "unit:u1", "members": []roster.Member{{ID: "m-1", Role: roster.Roles()[0], From: now}}},
 	}
 	for key, data := range good {
 		if err := d.check(t, key, data); err != nil {

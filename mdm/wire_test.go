@@ -1,0 +1,114 @@
+package mdm
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func wish() Desired {
+	return Desired{Version: 42, Session: "s17-1c", Mode: Locked, Restrict: []string{"assistant", "dictation", "microphone?"}, LeaseS: 300,
+		HardEnd: time.Date(2026, 11, 21, 22, 0, 0, 0, time.UTC), Devices: []string{"d-7f3a", "d-91c0"}}
+}
+
+func encode(t testing.TB, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestDesired(t *testing.T) {
+	if d, err := ReadDesired(encode(t, wish())); err != nil || !reflect.DeepEqual(d, wish()) {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	for name, change := range map[string]func(*Desired){
+		"no version":    func(d *Desired) { d.Version = 0 },
+		"mode":          func(d *Desired) { d.Mode = "ajar" },
+		"no session":    func(d *Desired) { d.Session = "" },
+		"no lease":      func(d *Desired) { d.LeaseS = 0 },
+		"endless lease": func(d *Desired) { d.LeaseS = 1 << 40 },
+		"no hard end":   func(d *Desired) { d.HardEnd = time.Time{} },
+		"device":        func(d *Desired) { d.Devices = []string{"Frau Meier"} },
+		"restriction":   func(d *Desired) { d.Restrict = []string{"erase"} },
+		"devices":       func(d *Desired) { d.Devices = make([]string, MaxDevices+1) },
+	} {
+		d := wish()
+		change(&d)
+		if _, err := ReadDesired(encode(t, d)); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	for _, s := range []string{"", "null", "{}", `[]`, strings.Replace(string(encode(t, wish())), `"mode"`, `"erase":true,"mode"`, 1), string(encode(t, wish())) + "{}"} {
+		if _, err := ReadDesired([]byte(s)); err == nil {
+			t.Errorf("%q: taken", s)
+		}
+	}
+}
+
+func TestReports(t *testing.T) {
+	r := Report{Version: 3, DesiredVersion: 42, Mode: Locked, Counts: map[State]int{LockedVerified: 11, NotNow: 3}, Evidence: Restrictions, Microphones: Count{5, 5}}
+	if _, err := ReadReport(encode(t, r)); err != nil {
+		t.Error(err)
+	}
+	r.Counts["gone"] = 1
+	if _, err := ReadReport(encode(t, r)); err == nil {
+		t.Error("an unknown state is taken")
+	}
+	d := DeviceReport{Version: 1, State: LockedVerified, Evidence: AgentSays, InForce: []string{"microphone"}}
+	if _, err := ReadDeviceReport(encode(t, d)); err != nil {
+		t.Error(err)
+	}
+	d.Error = "Frau Meier hat abgelehnt"
+	if _, err := ReadDeviceReport(encode(t, d)); err == nil {
+		t.Error("free text is taken")
+	}
+	p := Posture{Version: 1, Off: 243, Total: 250, At: time.Now(), Evidence: ProfileList, Standing: []string{"assistant"}}
+	if _, err := ReadPosture(encode(t, p)); err != nil {
+		t.Error(err)
+	}
+	p.Off = 251
+	if _, err := ReadPosture(encode(t, p)); err == nil {
+		t.Error("251 of 250 are off")
+	}
+}
+
+func TestSet(t *testing.T) {
+	req, opt, err := ParseSet([]string{"assistant", "microphone?", "dictation?", "dictation"})
+	if err != nil || req != Assistant|Dictation || opt != Microphone {
+		t.Errorf("%v, %v, %v", req, opt, err)
+	}
+	if got := All.Names(); len(got) != len(names) || All.Len() != len(names) {
+		t.Errorf("%v", got)
+	}
+	var s Set
+	if err := json.Unmarshal(encode(t, Assistant|Camera), &s); err != nil || s != Assistant|Camera {
+		t.Errorf("%v, %v", s, err)
+	}
+	if err := json.Unmarshal([]byte(`["microphone?"]`), &s); err == nil {
+		t.Error("optional ones are taken as required")
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add(encode(f, wish()))
+	f.Add(encode(f, Report{Version: 1, Mode: Open, Evidence: Ack, Counts: map[State]int{NotNow: 1}}))
+	f.Add(encode(f, DeviceDesired{Version: 1, Mode: Open, Command: "sr-d-1-free"}))
+	f.Add(encode(f, DeviceReport{Version: 1, State: Stuck, Evidence: NoEvidence}))
+	f.Add(encode(f, Posture{Version: 1, Evidence: NoEvidence}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if d, err := ReadDesired(b); err == nil {
+			if _, err := ReadDesired(encode(t, d)); err != nil {
+				t.Errorf("cannot read again what was read: %v", err)
+			}
+		}
+		ReadReport(b)
+		ReadDeviceDesired(b)
+		ReadDeviceReport(b)
+		ReadPosture(b)
+	})
+}
