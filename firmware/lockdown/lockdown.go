@@ -128,6 +128,9 @@ func New(c Config, random io.Reader) (*Desk, error) {
 	return &Desk{conf: c, rand: random, conns: map[string]*connector{}}, nil
 }
 
+// CheckedIn reports whether only devices that have checked in are to be locked.
+func (d *Desk) CheckedIn() bool { return d.conf.CheckedIn }
+
 // Memory returns what Recall needs. Keep it before a Want is published: a version that is used twice would be overlooked.
 func (d *Desk) Memory() Memory {
 	m := d.mem

@@ -43,7 +43,7 @@ const (
 )
 
 // absent are the sources that this version of the unit does not have. Their facts are not measured.
-var absent = []Source{FromConference, FromLockdown, FromRoster, FromDetector}
+var absent = []Source{FromConference, FromDetector}
 
 // Exists reports whether this version of the unit can have the source. Whether one unit does depends on what is wired.
 func (s Source) Exists() bool { return !slices.Contains(absent, s) }
@@ -103,8 +103,15 @@ var facts = append([]Fact{
 	{Name: "gallery_cleared", Type: Bool, Source: FromHandover, Point: "gallery-cleared", Text: report.Text{DE: "Zuhörerplätze geräumt", EN: "gallery cleared"}},
 	{Name: "seats_looked", Type: Bool, Source: FromHandover, Point: "seats-", Text: report.Text{DE: "unter den Sitzen nachgesehen", EN: "seats looked under"}},
 
-	{Name: "roster_confirmed", Type: Bool, Source: FromRoster, Point: "roster", Text: report.Text{DE: "Teilnehmende bestätigt", EN: "attendance confirmed"}},
-	{Name: "assistants_locked", Type: Bool, Source: FromLockdown, Point: "assistants", Text: report.Text{DE: "Sprachassistenten gesperrt", EN: "voice assistants locked"}},
+	{Name: "roster_confirmed", Type: Bool, Source: FromRoster, Point: "roster", Text: report.Text{DE: "alle Anwesenden sind angemeldet", EN: "everybody present has checked in"}},
+	{Name: "members_expected", Type: Count, Unit: "people", Source: FromRoster, Text: report.Text{DE: "Personen auf der Liste der Sitzung", EN: "people on the session's list"}},
+	{Name: "members_checked_in", Type: Count, Unit: "people", Source: FromRoster, Text: report.Text{DE: "angemeldete Personen", EN: "people checked in"}},
+	{Name: "devices_private", Type: Count, Unit: "devices", Source: FromRoster, Text: report.Text{DE: "angegebene private Geräte", EN: "private devices declared"}},
+	{Name: "assistants_locked", Type: Bool, Source: FromLockdown, Point: "assistants", Text: report.Text{DE: "Sprachassistenten aller Dienstgeräte aus, von diesen selbst gemeldet", EN: "voice assistants of all devices of the house off, by the devices' own word"}},
+	{Name: "device_management_reached", Type: Bool, Source: FromLockdown, Text: report.Text{DE: "Verwaltung der Geräte erreichbar", EN: "device management can be reached"}},
+	{Name: "devices_wanted", Type: Count, Unit: "devices", Source: FromLockdown, Text: report.Text{DE: "Dienstgeräte der Sitzung", EN: "devices of the house in the session"}},
+	{Name: "devices_assistant_off", Type: Count, Unit: "devices", Source: FromLockdown, Text: report.Text{DE: "Dienstgeräte mit Sprachassistenten aus", EN: "devices of the house whose assistants are off"}},
+	{Name: "devices_to_unlock", Type: Count, Unit: "devices", Source: FromLockdown, Text: report.Text{DE: "Dienstgeräte, die einmal zu entsperren sind", EN: "devices of the house to be unlocked once"}},
 	{Name: "conference_off", Type: Bool, Source: FromConference, Text: report.Text{DE: "keine Videokonferenz", EN: "no video conference"}},
 	{Name: "conference_encrypted", Type: Bool, Source: FromConference, Text: report.Text{DE: "Videokonferenz Ende zu Ende verschlüsselt", EN: "video conference encrypted end to end"}},
 	{Name: "remote_alone_confirmed", Type: Bool, Source: FromConference, Text: report.Text{DE: "Zugeschaltete haben bestätigt, dass keine Dritten im Raum sind", EN: "remote members have confirmed that nobody else is in their room"}},

@@ -27,15 +27,20 @@ var points = map[string]Text{
 	"overflow-off":      {"Ton in Nebenräumen aus", "Sound in other rooms off"},
 	"gallery-cleared":   {"Zuhörerplätze geräumt", "Gallery cleared"},
 	"phones-handed-in":  {"Telefone im Schließfach", "Phones in the locker"},
+	"assistants":        {"Sprachassistenten der Dienstgeräte aus", "Voice assistants of the house's devices off"},
 
 	// details of them
-	"stale":           {"letzte Rückmeldung zu alt", "last answer too old"},
-	"heads-unknown":   {"Anwesende noch nicht gezählt", "people present not counted yet"},
-	"phones-missing":  {"weniger Telefone als Anwesende", "fewer phones than people present"},
-	"checked-by-hand": {"von Hand geprüft", "checked by hand"},
-	"not-present":     {"nicht vorhanden", "not present"},
-	"unsupervised":    {"Kontakt ohne Leitungsüberwachung", "contact without supervision of its line"},
-	"line-fault":      {"Leitung zum Kontakt gestört", "fault in the line to a contact"},
+	"stale":                {"letzte Rückmeldung zu alt", "last answer too old"},
+	"heads-unknown":        {"Anwesende noch nicht gezählt", "people present not counted yet"},
+	"phones-missing":       {"weniger Telefone als Anwesende", "fewer phones than people present"},
+	"checked-by-hand":      {"von Hand geprüft", "checked by hand"},
+	"not-present":          {"nicht vorhanden", "not present"},
+	"unlock-once":          {"Bildschirm gesperrt, bitte einmal entsperren", "screen locked, please unlock once"},
+	"no-device-management": {"Verwaltung der Geräte nicht erreichbar: Telefone ins Schließfach", "device management cannot be reached: phones into the locker"},
+	"devices-refuse":       {"einige Geräte sind nicht gesperrt: ins Schließfach", "some devices are not locked: into the locker"},
+	"devices-unmanaged":    {"einige Geräte sind nicht verwaltet: ins Schließfach", "some devices are not managed: into the locker"},
+	"unsupervised":         {"Kontakt ohne Leitungsüberwachung", "contact without supervision of its line"},
+	"line-fault":           {"Leitung zum Kontakt gestört", "fault in the line to a contact"},
 }
 
 // cannot are the things that a sense does not see.

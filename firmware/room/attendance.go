@@ -138,6 +138,7 @@ func (r *Room) rosterArrived(m shadow.Message) {
 func (r *Room) rosterChanged() {
 	r.listed.changed.Store(false)
 	r.keepRoster()
+	r.stepLockdown()
 	r.points()
 	r.tell()
 }
@@ -165,7 +166,7 @@ func (r *Room) saveAttendance() {
 	m := r.p.Attendance.Memory()
 	b, err := json.Marshal(m)
 	if err == nil && string(b) != r.listed.kept {
-		if m.Session == "" && r.listed.kept == "" {
+		if r.listed.kept == "" && (m.Session == "" || len(r.p.Attendance.Roster().Members()) == 0) {
 			return // nothing to keep, and no disk to wait for between two states
 		}
 		if err = r.p.State.Save("attendance", m); err == nil {

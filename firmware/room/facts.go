@@ -58,6 +58,7 @@ func (r *Room) gather(ps []session.Point, s session.State) {
 	if n := r.p.Walk.Heads(); n > 0 {
 		f.Must("people_counted", n)
 	}
+	r.gatherLock(f)
 }
 
 // equipment says what is off: a kind of device is if all of it is proven off, and is not if one is on.

@@ -17,6 +17,10 @@ var (
 	okDesc       = prometheus.NewDesc("subrosa_check_ok", "Self-tests: 1 in order, 0 not.", []string{"check"}, nil)
 	foundDesc    = prometheus.NewDesc("subrosa_findings_total", "Findings of the sensor; alarm=false is information only.", []string{"kind", "alarm"}, nil)
 	mergedDesc   = prometheus.NewDesc("subrosa_findings_merged_total", "Findings that were only counted, because the sensor may say no more.", []string{"kind"}, nil)
+	devicesDesc  = prometheus.NewDesc("subrosa_lockdown_devices", "Devices of the session by what is known of them; off: by their own word.", []string{"state"}, nil)
+	connDesc     = prometheus.NewDesc("subrosa_lockdown_connectors", "Connectors of device managements.", []string{"reached"}, nil)
+	postureDesc  = prometheus.NewDesc("subrosa_posture_devices", "Standing posture of a connector: assistants proven off, and devices managed.", []string{"connector", "count"}, nil)
+	hereDesc     = prometheus.NewDesc("subrosa_roster_members", "Members by how they have checked in.", []string{"place"}, nil)
 	stateDesc    = prometheus.NewDesc("subrosa_session", "1 for the session's present state.", []string{"state"}, nil)
 )
 
@@ -43,7 +47,8 @@ func (r *Room) Metrics() prometheus.Collector { return collector{r} }
 type collector struct{ r *Room }
 
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{bitsDesc, ceilingDesc, restartsDesc, openDesc, okDesc, foundDesc, mergedDesc, stateDesc} {
+	for _, d := range []*prometheus.Desc{bitsDesc, ceilingDesc, restartsDesc, openDesc, okDesc, foundDesc, mergedDesc, stateDesc,
+		devicesDesc, connDesc, postureDesc, hereDesc} {
 		ch <- d
 	}
 }
@@ -92,5 +97,28 @@ func (r *Room) measure() (ms []prometheus.Metric) {
 		gauge(okDesc, v, k.Name)
 	}
 	gauge(stateDesc, 1, string(r.p.Machine.State()))
+	r.measureDevices(gauge)
 	return ms
+}
+
+// measureDevices are the figures of roster and lock.
+func (r *Room) measureDevices(gauge func(*prometheus.Desc, float64, ...string)) {
+	st := &r.devices.status
+	for _, p := range []struct {
+		state string
+		n     int
+	}{{"off", st.Off}, {"claimed", st.Claimed}, {"locked", st.Locked}, {"partial", st.Partial}, {"waiting", st.Waiting},
+		{"offline", st.Offline}, {"failed", st.Failed}, {"unmanaged", st.Unmanaged}, {"blind", st.Blind}, {"returning", st.Returning}} {
+		gauge(devicesDesc, float64(p.n), p.state)
+	}
+	gauge(connDesc, float64(st.Reached), "yes")
+	gauge(connDesc, float64(st.Connectors-st.Reached), "no")
+	for _, p := range st.Postures {
+		gauge(postureDesc, float64(p.Off), p.Conn, "off")
+		gauge(postureDesc, float64(p.Total), p.Conn, "managed")
+	}
+	here := r.p.Attendance.Here(r.p.Clock.Now())
+	gauge(hereDesc, float64(here.Door), "door")
+	gauge(hereDesc, float64(here.Home), "home")
+	gauge(hereDesc, float64(here.Members-here.Door-here.Home), "not-yet")
 }

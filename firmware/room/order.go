@@ -19,6 +19,7 @@ import (
 // Subscribe registers what the site may ask of the room. Call it before the shadow runs.
 func (r *Room) Subscribe() error {
 	return errors.Join(
+		r.subscribeLockdown(),
 		r.p.Site.Desired(topic.SessionDesired(r.p.Room), func(m shadow.Message) { r.wait(func() { r.desired(m) }) }),
 		r.p.Site.Desired(topic.Ack(r.p.Room, "+"), func(m shadow.Message) { r.wait(func() { r.answered(m) }) }),
 		r.p.Site.Watch(topic.AVReported(r.p.Room, topic.Any), func(m shadow.Message) { r.post(func() { r.gateway(m) }) }),

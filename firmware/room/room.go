@@ -22,6 +22,7 @@ import (
 	"subrosa/firmware/finding"
 	"subrosa/firmware/handover"
 	"subrosa/firmware/journal"
+	"subrosa/firmware/lockdown"
 	"subrosa/firmware/panel"
 	"subrosa/firmware/policy"
 	"subrosa/firmware/record"
@@ -70,6 +71,8 @@ type Parts struct {
 	Attendance *roster.Attendance
 	// KeepAttendance is how long what belongs to a session alone is kept after it; 0: not at all.
 	KeepAttendance time.Duration
+	// Lockdown is what is asked of the device management, and what it proves; nil: with default times.
+	Lockdown *lockdown.Desk
 	// Walk is the walk through the room at the handover; nil: nothing is walked through.
 	Walk *handover.Walk
 	// Unsealed says that the kernel does not seal the sensor.
@@ -145,6 +148,7 @@ type Room struct {
 	rules    rules
 	hall     hall
 	listed   listed
+	devices  devices
 }
 
 // Alive is the state from which the next start tells how long the unit was away.
@@ -192,6 +196,7 @@ func New(p Parts) *Room {
 	p.Sensor.SetClosed(p.Machine.State().Confidential())
 	r.loadRules()
 	r.openAttendance()
+	r.openLockdown()
 	switch err := p.State.Load("baseline", &r.baseline); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err == nil && r.baseline.Format == 1:
@@ -274,6 +279,7 @@ func (r *Room) tick(ctx context.Context) {
 	r.retry()
 	r.watch(now)
 	r.move(r.p.Machine.Tick(now))
+	r.stepLockdown()
 	r.points()
 	r.listenOn(now)
 	r.test(now)

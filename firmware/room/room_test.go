@@ -21,6 +21,7 @@ import (
 	"subrosa/firmware/policy"
 	"subrosa/firmware/record"
 	"subrosa/firmware/report"
+	"subrosa/firmware/roster"
 	"subrosa/firmware/sensor"
 	"subrosa/firmware/session"
 	"subrosa/firmware/shadow"
@@ -138,7 +139,9 @@ func (h *house) start() {
 		Path: folder.Path("alarms"), Now: h.clock.Now, Next: alarm.OnlyRecorded(h.site), Stamp: func(e *journal.Entry) { h.Stamp(e) },
 		Health: func(part string, err error) { h.Health(part, err) }})
 	must(err)
-	h.Room = New(Parts{Identity: Identity{Room: "ratssaal", Unit: "u1", Name: "Ratssaal", Software: "test"}, Clock: h.clock,
+	list, err := roster.Load(folder.Path("roster"))
+	must(err)
+	h.Room = New(Parts{Attendance: roster.NewAttendance(list), Identity: Identity{Room: "ratssaal", Unit: "u1", Name: "Ratssaal", Software: "test"}, Clock: h.clock,
 		Log: slog.New(slog.DiscardHandler), State: folder, Machine: m, Journal: appender{h}, Book: h.book, Site: h.site,
 		Sensor: &sensor.Watcher{}, Wall: w, Rand: rand.Reader, Unsealed: true, Policy: h.policy,
 		Sound: Stream{Present: true, LoHz: 2500, HiHz: 23520, Cannot: []string{"above-range"}},

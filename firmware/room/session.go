@@ -46,6 +46,9 @@ func (r *Room) move(c session.Changed) {
 			"points": r.session.Points, "flags": r.session.Flags})
 	}
 	r.publish()
+	if c.Moved() {
+		r.stepLockdown()
+	}
 }
 
 // publish keeps the session and then reports it.
@@ -87,5 +90,6 @@ func (r *Room) points() {
 	if r.p.Radio.Present {
 		ps = append(ps, covered("radio-covered", record.Radio))
 	}
+	ps = append(ps, r.lockPoints(s)...)
 	r.must(session.Points(r.follow(append(ps, r.p.Walk.Apply(r.hallPoints(r.p.Clock.Now()))...))))
 }

@@ -64,6 +64,7 @@ func (r *Room) tell() {
 		Walk: r.walk(), Recording: r.recording(), Agenda: r.agenda(now),
 		Sensor: wall.Sensor{BitsLastHour: int64(r.bits), BitsCeiling: int64(r.ceiling())},
 		Unit:   wall.Unit{ID: r.p.Unit, Software: r.p.Software, MQTT: wall.LinkDown, Outbox: r.p.Site.Status().Queued}}
+	r.tellDevices(&v)
 	if r.p.Site.Status().Connected {
 		v.Unit.MQTT = wall.LinkUp
 	}

@@ -47,6 +47,8 @@ type chairPage struct {
 	BitsLine    string
 	UnitLine    string
 	UnitFacts   []fact
+	Here        string // who has checked in; "": no roster
+	Phones      *phonesCard
 }
 
 // press is a button with what must be chosen before it.
@@ -103,6 +105,7 @@ func (h *Handler) chairPage(role session.Role, lang, note string) chairPage {
 	p.points(h)
 	p.senses()
 	p.unit(h)
+	p.devices(h)
 	if n := len(p.Open); n > 0 {
 		p.Title = fmt.Sprintf("(%d) %s", n, p.Title)
 	}
@@ -293,7 +296,7 @@ func (h *Handler) chairEvents(w http.ResponseWriter, r *http.Request) {
 			return frame{}, err
 		}
 		p := h.chairPage(role, lang, "")
-		return h.frame(p.page, p, "chair-", "top", "alarms", "proposal", "action", "agenda", "walk", "points", "done", "measure", "unit")
+		return h.frame(p.page, p, "chair-", "top", "alarms", "proposal", "action", "agenda", "walk", "points", "phones", "done", "measure", "unit")
 	})
 }
 

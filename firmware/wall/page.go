@@ -63,6 +63,7 @@ type wallPage struct {
 	Notices  []Text
 	Findings []Text // only where the policy says so
 	Walk     []walkLine
+	Phones   []Text // counts of the lock, and what to do
 	Sealed   bool
 	Bits     Text
 }
@@ -87,6 +88,7 @@ func (h *Handler) wallPage() wallPage {
 	if bare.Session.State == session.Handover {
 		p.Walk = h.walkLines(v, "de", "")
 	}
+	p.Phones = wallPhones(v)
 	p.Next = nextText(&bare.Session, v.At, h.opt.Location)
 	if p.Look.Note != (Text{}) {
 		p.Notices = append(p.Notices, p.Look.Note)

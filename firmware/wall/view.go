@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"subrosa/firmware/alarm"
+	"subrosa/firmware/lockdown"
+	"subrosa/firmware/roster"
 	"subrosa/firmware/session"
 )
 
@@ -22,6 +24,9 @@ type View struct {
 	Agenda    *Agenda `json:"agenda,omitempty"`    // what calendars say of today, while no session is on its way; never on the wall
 	Walk      *Walk   `json:"walk,omitempty"`      // through the room, while the session is on its way to closed
 	Recording []Text  `json:"recording,omitempty"` // what of the hall's equipment records or streams: its own lamp
+
+	Here     *roster.Here     `json:"here,omitempty"`     // who has checked in, as counts; nil: the room has no roster
+	Lockdown *lockdown.Status `json:"lockdown,omitempty"` // of the voice assistants, as counts; nil: nothing is known of any device
 }
 
 // Text is a sentence or a word in the two languages of the pages.

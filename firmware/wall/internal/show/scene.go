@@ -84,7 +84,7 @@ func Scenes() []Scene {
 	list[len(list)-1].View.Alarms = Alarms()
 	list[len(list)-1].View.Proposal = &wall.Proposal{Act: wall.Interrupt, By: "unit", At: At,
 		Why: wall.Text{DE: "Ein Fenster wurde geöffnet.", EN: "A window was opened."}}
-	return slices.Insert(list, len(list)-1, append(walks(), diary())...)
+	return slices.Insert(list, len(list)-1, append(append(walks(), diary()), devices()...)...)
 }
 
 // Alarms returns two open alarms and an answered one.
