@@ -1,0 +1,76 @@
+package lockdown
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestWire(t *testing.T) {
+	d := desk(t)
+	w, _ := d.Step(t0, room("planned", "d-7f3a"))
+	b, err := json.Marshal(Wire(w))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Desired
+	if err := json.Unmarshal(b, &got); err != nil || got.Mode != "locked" || got.Version != w.Version || got.LeaseS != 300 || !slices.Equal(got.Devices, []string{"d-7f3a"}) {
+		t.Errorf("%s, %v", b, err)
+	}
+	w, _ = d.Step(t0, room("open"))
+	if b, err = json.Marshal(Wire(w)); err != nil || !strings.Contains(string(b), `"mode":"open"`) || !strings.Contains(string(b), `"devices":[]`) {
+		t.Errorf("%s, %v", b, err)
+	}
+}
+
+func TestRead(t *testing.T) {
+	for _, bad := range []string{`[]`, `{"version":1,"counts":{"notnow":-1}}`, `{"version":-1}`, `{"version":1,"microphones":{"can":1,"off":2}}`, `{"counts":{"x":1e9}}`} {
+		if r, err := ReadReport([]byte(bad)); err == nil {
+			t.Errorf("report %s is read as %+v", bad, r)
+		}
+	}
+	for _, bad := range []string{`[]`, `{"off":1,"total":2}`, `{"off":3,"total":2,"at":"2026-11-21T18:02:00Z"}`, `{"off":-1,"total":2,"at":"2026-11-21T18:02:00Z"}`} {
+		if p, err := ReadPosture([]byte(bad)); err == nil {
+			t.Errorf("posture %s is read as %+v", bad, p)
+		}
+	}
+	for _, bad := range []string{`{}`, `{"online":"yes"}`, ``, `x`} {
+		if on, err := ReadOnline([]byte(bad)); err == nil || on {
+			t.Errorf("online %q is read as %v", bad, on)
+		}
+	}
+	if on, err := ReadOnline(nil); on || err != nil {
+		t.Errorf("emptied: %v, %v", on, err)
+	}
+}
+
+// FuzzRead: what is read can be counted without going wrong.
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"version":1,"counts":{"locked-verified":11,"notnow":3,"unmanaged":4},"microphones":{"can":5,"off":5}}`))
+	f.Add([]byte(`{"off":243,"total":250,"at":"2026-11-21T18:02:00Z"}`))
+	f.Add([]byte(`{"online":true}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d := desk(t)
+		d.Step(t0, room("closed", "a", "b"))
+		if on, err := ReadOnline(b); err == nil {
+			d.Online(t0, "x", on)
+		}
+		d.Online(t0, "y", true)
+		if p, err := ReadPosture(b); err == nil && p != nil {
+			d.Standing("x", p)
+		}
+		if r, err := ReadReport(b); err == nil && r != nil {
+			d.Take("y", r)
+		}
+		s := d.Status(t0)
+		if s.Off < 0 || s.Unmanaged < 0 || s.Blind < 0 || s.Microphones < s.MicrophonesOff {
+			t.Fatalf("%+v", s)
+		}
+		for _, l := range s.Lines() {
+			if l.DE == "" || l.EN == "" {
+				t.Fatalf("%+v", s)
+			}
+		}
+	})
+}
