@@ -48,9 +48,10 @@ type Options struct {
 	Journal journal.Appender           // what happened, without names
 	Time    func() (time.Time, string) // wall time and its quality; nil: time.Now, "unsynced"
 	SSO     *SSO                       // the city's sign-in; nil: none
+	Bound   bool                       // only passkeys that cannot leave their device; not those that a maker's cloud copies
 	Zone    *time.Location             // of times on pages; nil: UTC
 	Log     *slog.Logger
-	// After is where a browser goes when it has signed in; nil: "/".
+	// After is where a browser goes when it has signed in; nil: /room/ROOM.
 	After func(room string) string
 }
 
@@ -113,6 +114,9 @@ func Open(o Options) (*Service, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("access: passkeys: %w", err)
+	}
+	if o.Bound {
+		s.auth.Config.Filtering = &webauthn.FilteringConfig{ProhibitBackupEligibility: true}
 	}
 	if err := s.load(); err != nil {
 		return nil, err

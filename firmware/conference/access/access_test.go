@@ -413,6 +413,22 @@ func TestEnrolOnlyByInvite(t *testing.T) {
 	}
 }
 
+// TestDeviceBound: a passkey that may be copied by its maker's cloud (flag BE, 8) is refused where only bound ones are wanted.
+func TestDeviceBound(t *testing.T) {
+	for _, bound := range []bool{false, true} {
+		d := newDesk(t)
+		d.o.Bound = bound
+		d.open()
+		cookie, a := d.redeemed("m-17", Enrol), newAuthenticator(t)
+		a.flags |= 8
+		options, ceremony, err := d.NewKey(d.who(cookie))
+		d.must(err)
+		if err := d.EnrolKey(d.who(cookie), ceremony, a.create(options)); (err != nil) != bound || bound && !errors.Is(err, ErrPasskey) {
+			t.Errorf("bound %v: got %v", bound, err)
+		}
+	}
+}
+
 func TestRecovery(t *testing.T) {
 	d := newDesk(t)
 	_, cookie := d.withPasskey("m-17")

@@ -3,6 +3,7 @@ package access
 import (
 	"errors"
 	"fmt"
+	"html/template"
 	"net/http"
 	"slices"
 	"time"
@@ -35,7 +36,8 @@ type inviteRow struct {
 }
 
 type madeView struct {
-	Link, QR, Mail, Member, Role, Purpose, From, To string
+	Link, Mail, Member, Role, Purpose, From, To string
+	QR                                          template.URL
 }
 
 const formTime = "2006-01-02T15:04" // of datetime-local
@@ -167,7 +169,7 @@ func (s *Service) showMade(w http.ResponseWriter, v view, m Made) error {
 		return err
 	}
 	v.Title = v.T("Einladung", "Invitation")
-	v.Made = &madeView{Link: m.Link, QR: string(image), Member: m.Invite.Member, Role: v.RoleName(string(m.Invite.Role)), Purpose: v.PurposeName(string(m.Invite.Purpose)),
+	v.Made = &madeView{Link: m.Link, QR: image, Member: m.Invite.Member, Role: v.RoleName(string(m.Invite.Role)), Purpose: v.PurposeName(string(m.Invite.Purpose)),
 		From: s.when(v, m.Invite.From), To: s.when(v, m.Invite.To)}
 	v.Made.Mail = s.mail(m)
 	s.render(w, http.StatusOK, "made.html", v)

@@ -79,19 +79,18 @@ type ask struct {
 
 // answer is the body of every answer of the API.
 type answer struct {
-	Error    string         `json:"error,omitempty"` // slug
-	Text     *level.Text    `json:"text,omitempty"`  // the same for people
-	Seconds  int            `json:"seconds,omitempty"`
-	Identity *about         `json:"identity,omitempty"`
-	Ceremony string         `json:"ceremony,omitempty"`
-	Options  any            `json:"options,omitempty"` // for navigator.credentials
-	Secret   string         `json:"secret,omitempty"`
-	QR       string         `json:"qr,omitempty"` // data: address of a PNG
-	Binding  string         `json:"binding,omitempty"`
-	Server   []byte         `json:"server,omitempty"` // Ed25519 key that bindings are signed with
-	Next     string         `json:"next,omitempty"`   // where the page goes on
-	Purpose  Purpose        `json:"purpose,omitempty"`
-	Verdict  *level.Verdict `json:"-"`
+	Error    string      `json:"error,omitempty"` // slug
+	Text     *level.Text `json:"text,omitempty"`  // the same for people
+	Seconds  int         `json:"seconds,omitempty"`
+	Identity *about      `json:"identity,omitempty"`
+	Ceremony string      `json:"ceremony,omitempty"`
+	Options  any         `json:"options,omitempty"` // for navigator.credentials
+	Secret   string      `json:"secret,omitempty"`
+	QR       string      `json:"qr,omitempty"` // data: address of a PNG
+	Binding  string      `json:"binding,omitempty"`
+	Server   []byte      `json:"server,omitempty"` // Ed25519 key that bindings are signed with
+	Next     string      `json:"next,omitempty"`   // where the page goes on
+	Purpose  Purpose     `json:"purpose,omitempty"`
 }
 
 // about is an identity as its own browser may know it.
@@ -217,7 +216,7 @@ func (s *Service) room(name string) string {
 
 func (s *Service) next(room string) string {
 	if s.o.After == nil {
-		return "/"
+		return "/room/" + room
 	}
 	return s.o.After(room)
 }

@@ -40,7 +40,8 @@ type Rule struct {
 	Declaration bool // who is elsewhere declares that nobody else is in the room
 }
 
-// Lobby says who waits until chair or clerk lets them in. The room's own unit and the chair never wait.
+// Lobby says who waits until chair or clerk lets them in. The room's own unit, the chair and the clerk
+// never wait.
 type Lobby string
 
 const (
@@ -186,7 +187,7 @@ func (r Rule) weak(p Person) Reason {
 
 func (r Rule) waits(p Person) bool {
 	switch p.Role {
-	case roster.Chair, roster.Room:
+	case roster.Chair, roster.Clerk, roster.Room: // on the roster, or with a certificate: refuse has seen to that
 		return false
 	case roster.Guest, roster.Gateway:
 		return true
@@ -235,7 +236,7 @@ func Table() string {
 		{"Gäste ohne Eintrag auf der Teilnahmeliste", func(r Rule) string { return pick(r.Guests, "ja, über den Vorraum", "nein") }},
 		{"Telefon und fremde Systeme (Gateway)", func(r Rule) string { return pick(r.Gateways, "ja, sichtbar gekennzeichnet", "nein") }},
 		{"Vorraum", func(r Rule) string {
-			return pick(r.Lobby == LobbyAll, "alle außer Sitzungsleitung und Saal", "Gäste und Gateways")
+			return pick(r.Lobby == LobbyAll, "alle außer Sitzungsleitung, Geschäftsstelle und Saal", "Gäste und Gateways")
 		}},
 		{"Anmeldung", func(r Rule) string {
 			return map[Factors]string{OneFactor: "ein Faktor", TwoFactors: "zwei Faktoren", Passkey: "Passkey; Einmalcode nur mit Zustimmung der Sitzungsleitung"}[r.Factors]
