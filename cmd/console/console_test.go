@@ -293,6 +293,10 @@ func TestSettings(t *testing.T) {
 		{[]string{"--config", file(`{"detail_days": 31}`)}, errUsage, "detail_days"},
 		{[]string{"--config", file(`{"timezone": "Atlantis"}`)}, errUsage, "timezone"},
 		{[]string{"--config", file(`{"rooms": {"Rats Saal": "x"}}`)}, errUsage, "rooms"},
+		{[]string{"--config", file(`{"units": {"u-1": {"address": "u-1.example:8445"}}}`)}, errUsage, "client_tls"},
+		{[]string{"--config", file(`{"client_tls": "x", "units": {"u-1": {"address": "u-1.example"}}}`)}, errUsage, "host:port"},
+		{[]string{"--config", file(`{"client_tls": "x", "units": {"u-1": {"address": "u-1.example:8445", "pin": "12"}}}`)}, errUsage, "64 digits"},
+		{[]string{"--config", file(`{"units": {"u-1": {"adress": "u-1.example:8445"}}}`)}, errInput, "adress"},
 		{[]string{"--config", empty, "extra"}, errUsage, "extra"},
 		{[]string{"--nonsense"}, errUsage, "nonsense"},
 	}

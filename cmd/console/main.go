@@ -32,6 +32,7 @@ import (
 
 	"subrosa/cmd/console/internal/access"
 	"subrosa/cmd/console/internal/broker"
+	"subrosa/cmd/console/internal/desk"
 	"subrosa/cmd/console/internal/fleet"
 	"subrosa/cmd/console/internal/page"
 	"subrosa/cmd/console/internal/store"
@@ -97,7 +98,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	defer link.Close()
-	h, err := pages(c, st, acc, fl, link, br, log)
+	d, err := openDesk(c, fl, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	h, err := pages(c, st, acc, fl, link, br, d, log)
 	if err != nil {
 		return err
 	}
@@ -190,14 +196,14 @@ func connect(ctx context.Context, c config, fl *fleet.Fleet, b *broker.Broker, l
 	return fleet.Connect(ctx, fl, o), nil
 }
 
-func pages(c config, st *store.Store, acc *access.Service, fl *fleet.Fleet, link *fleet.Link, b *broker.Broker, log *slog.Logger) (*page.Handler, error) {
+func pages(c config, st *store.Store, acc *access.Service, fl *fleet.Fleet, link *fleet.Link, b *broker.Broker, d *desk.Desk, log *slog.Logger) (*page.Handler, error) {
 	health := []page.Probe{{Name: "broker", Check: link.Check}, {Name: "store", Check: st.Check}}
 	if b != nil {
 		health = append(health, page.Probe{Name: "broker store", Check: b.Check})
 	}
 	return page.New(page.Options{
 		Access: acc, Store: st, Fleet: fl, Commands: fleet.Commands{Fleet: fl, To: link}, Rooms: c.Rooms, Location: c.location, Lang: c.Lang,
-		Secure: c.TLS != "", Issuer: "subrosa " + c.Site, Metrics: metrics(fl, link, b), Health: health, Log: log,
+		Secure: c.TLS != "", Issuer: "subrosa " + c.Site, Metrics: metrics(fl, link, b), Health: health, Desk: d, Log: log,
 	})
 }
 

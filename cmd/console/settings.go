@@ -13,6 +13,7 @@ import (
 
 	"subrosa/cmd/console/internal/access"
 	"subrosa/cmd/console/internal/broker"
+	"subrosa/cmd/console/internal/desk"
 )
 
 var (
@@ -24,22 +25,23 @@ const defaultConfig = "/etc/subrosa/console.json"
 
 // config is the file, over defaults; flags of the same names win.
 type config struct {
-	State         string            `json:"state"`
-	Lang          string            `json:"lang"`            // de or en: for those who have not chosen
-	Site          string            `json:"site"`            // name of the site, for authenticator apps
-	URL           string            `json:"url"`             // where people reach the pages; "" = from listen
-	Listen        string            `json:"listen"`          // pages
-	TLS           string            `json:"tls"`             // folder with cert.pem and key.pem of the pages; "" = no TLS
-	MQTTListen    string            `json:"mqtt_listen"`     // broker, with mqtt_tls
-	MQTTTLS       string            `json:"mqtt_tls"`        // folder with cert.pem, key.pem and ca.pem of the broker
-	MQTTDevListen string            `json:"mqtt_dev_listen"` // broker without TLS, loopback, development only; "" = none
-	Deny          []string          `json:"deny"`            // identities shut out, such as "unit:ratssaal-1"
-	Broker        string            `json:"broker"`          // outside broker, tls://host:8883; "" = the one inside
-	ClientTLS     string            `json:"client_tls"`      // folder with cert.pem, key.pem and ca.pem for broker
-	Rooms         map[string]string `json:"rooms"`           // names of rooms by id
-	Timezone      string            `json:"timezone"`
-	DetailDays    int               `json:"detail_days"`  // details of alarms are deleted after so many days, 1 to 30
-	SessionDays   int               `json:"session_days"` // states of sessions, 1 to 365
+	State         string               `json:"state"`
+	Lang          string               `json:"lang"`            // de or en: for those who have not chosen
+	Site          string               `json:"site"`            // name of the site, for authenticator apps
+	URL           string               `json:"url"`             // where people reach the pages; "" = from listen
+	Listen        string               `json:"listen"`          // pages
+	TLS           string               `json:"tls"`             // folder with cert.pem and key.pem of the pages; "" = no TLS
+	MQTTListen    string               `json:"mqtt_listen"`     // broker, with mqtt_tls
+	MQTTTLS       string               `json:"mqtt_tls"`        // folder with cert.pem, key.pem and ca.pem of the broker
+	MQTTDevListen string               `json:"mqtt_dev_listen"` // broker without TLS, loopback, development only; "" = none
+	Deny          []string             `json:"deny"`            // identities shut out, such as "unit:ratssaal-1"
+	Broker        string               `json:"broker"`          // outside broker, tls://host:8883; "" = the one inside
+	ClientTLS     string               `json:"client_tls"`      // folder with cert.pem, key.pem and ca.pem of the console: for broker and units
+	Rooms         map[string]string    `json:"rooms"`           // names of rooms by id
+	Units         map[string]desk.Unit `json:"units"`           // where units give their evidence, by id; needs client_tls
+	Timezone      string               `json:"timezone"`
+	DetailDays    int                  `json:"detail_days"`  // details of alarms are deleted after so many days, 1 to 30
+	SessionDays   int                  `json:"session_days"` // states of sessions, 1 to 365
 
 	location  *time.Location
 	printLink bool
@@ -74,7 +76,7 @@ func settings(args []string, stderr io.Writer) (config, error) {
 		"mqtt-tls":        {&c.MQTTTLS, "`folder` with cert.pem, key.pem and ca.pem of the broker"},
 		"mqtt-dev-listen": {&c.MQTTDevListen, "loopback `address` of the broker without TLS, for development"},
 		"broker":          {&c.Broker, "`URL` of an outside broker instead of the one inside"},
-		"client-tls":      {&c.ClientTLS, "`folder` with cert.pem, key.pem and ca.pem for --broker"},
+		"client-tls":      {&c.ClientTLS, "`folder` with cert.pem, key.pem and ca.pem of the console, for --broker and units"},
 	} {
 		values[name] = fs.String(name, *f.to, f.usage)
 	}
@@ -143,7 +145,14 @@ func (c *config) check() (err error) {
 			return bad("rooms: %q: a room needs a valid id and a name", id)
 		}
 	}
+	for id, u := range c.Units {
+		if err := errors.Join(topic.CheckID(id), u.Check()); err != nil {
+			return bad("units: %q: %w", id, err)
+		}
+	}
 	switch {
+	case len(c.Units) > 0 && c.ClientTLS == "":
+		return bad("units need client_tls, the console's certificate")
 	case c.Lang != "de" && c.Lang != "en":
 		return bad("lang is %q, want de or en", c.Lang)
 	case c.DetailDays < 1 || c.DetailDays > 30:

@@ -18,7 +18,7 @@ import (
 	"subrosa/provisioning/site"
 )
 
-func bundle(t *testing.T, dir string) (tls.Certificate, *x509.CertPool) {
+func bundleFiles(t *testing.T, dir string) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	c, err := tls.LoadX509KeyPair(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
 	if err != nil {
@@ -58,8 +58,8 @@ func TestSite(t *testing.T) {
 		t.Fatalf("no TLS listener:\n%s", c.log)
 	}
 	dial := func(s *site.Site, name string) paho.Client {
-		cert, _ := bundle(t, s.Path("unit/"+name))
-		_, pool := bundle(t, mine.Path("unit/ratssaal-1"))
+		cert, _ := bundleFiles(t, s.Path("unit/"+name))
+		_, pool := bundleFiles(t, mine.Path("unit/ratssaal-1"))
 		o := paho.NewClientOptions().AddBroker("ssl://" + addr[1]).SetClientID(name).SetAutoReconnect(false).SetProtocolVersion(4).
 			SetTLSConfig(&tls.Config{Certificates: []tls.Certificate{cert}, RootCAs: pool})
 		cl := paho.NewClient(o)
@@ -82,7 +82,7 @@ func TestSite(t *testing.T) {
 		log := c.log.String()
 		return strings.Contains(log, "shut out by the configuration") && strings.Contains(log, "unknown authority")
 	})
-	_, pool := bundle(t, mine.Path("page"))
+	_, pool := bundleFiles(t, mine.Path("page"))
 	c.web.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
 	resp, err := c.web.Get(c.link)
 	if err != nil {

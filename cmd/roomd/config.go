@@ -34,8 +34,10 @@ type Config struct {
 
 	Listen  string `json:"listen"`  // pages, :8443
 	Metrics string `json:"metrics"` // Prometheus, loopback; "" off
-	Plain   bool   `json:"plain"`   // pages without TLS: development, loopback only
-	Sensed  string `json:"sensed"`  // the sensor's program; default beside this one
+	// Evidence is where the console fetches bundles, such as :8445; "" off.
+	Evidence string `json:"evidence"`
+	Plain    bool   `json:"plain"`  // pages without TLS: development, loopback only
+	Sensed   string `json:"sensed"` // the sensor's program; default beside this one
 
 	Sound Sound `json:"sound"`
 	Radio Radio `json:"radio"`

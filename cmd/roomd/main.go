@@ -4,7 +4,7 @@
 //	reads   unit.json (--config), certificates and the policy beside it
 //	writes  --state: journal/, evidence.key, evidence.pin, outbox/, alarms.json, session.json, slots.json, baseline.json, policy.json, keys.json,
 //	        roster.json, attendance.json
-//	listens pages :8443, metrics 127.0.0.1:9464
+//	listens pages :8443, metrics 127.0.0.1:9464, evidence for the console (off; :8445)
 package main
 
 import (
@@ -151,6 +151,9 @@ type unit struct {
 	metrics net.Listener
 	reg     *prometheus.Registry
 	tls     *tls.Config
+
+	evidence   *http.Server // nil: none
+	evidenceAt net.Listener
 }
 
 // assemble is the wiring diagram.
@@ -180,6 +183,9 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 		return nil, err
 	}
 	u.reg.MustRegister(u.shadow.Metrics())
+	if err := u.openEvidence(c, key, tlsBroker); err != nil {
+		return nil, err
+	}
 	u.notary = &notary{journal: u.journal, key: key, report: u.shadow.Report, clock: clk, log: log}
 	p := room.Parts{Identity: room.Identity{Room: c.Room, Unit: c.Unit, Name: c.Name, Software: version()}, Clock: clk, Log: log,
 		State: folder, Journal: u.journal, Site: u.shadow, Rand: rand.Reader, Unsealed: o.unsealed, Policy: c.rules}
@@ -279,6 +285,7 @@ func (u *unit) run(ctx context.Context) error {
 		servers = append(servers, &http.Server{Handler: promhttp.HandlerFor(u.reg, promhttp.HandlerOpts{}), ReadHeaderTimeout: 10 * time.Second})
 		serve(u.metrics, servers[1], fatal)
 	}
+	servers = u.serveEvidence(servers, fatal)
 	var err error
 	select {
 	case <-ctx.Done():

@@ -35,16 +35,17 @@ const (
 	Ack      Right = "ack"      // answer alarms
 	Baseline Right = "baseline" // let a unit learn its surroundings
 	Trail    Right = "trail"    // read the audit trail
+	Export   Right = "export"   // write exports from a room's journal, and fetch its evidence
 	Accounts Right = "accounts" // invite and disable accounts
 	Figures  Right = "figures"  // read /metrics from elsewhere than this machine
 )
 
 // Table of rights.
 var Table = map[Role]map[Right]bool{
-	Admin:    {View: true, Session: true, Ack: true, Baseline: true, Trail: true, Accounts: true, Figures: true},
+	Admin:    {View: true, Session: true, Ack: true, Baseline: true, Trail: true, Export: true, Accounts: true, Figures: true},
 	Clerk:    {View: true, Session: true, Ack: true},
 	Facility: {View: true, Session: true, Ack: true, Baseline: true},
-	ISMS:     {View: true, Ack: true, Trail: true, Figures: true},
+	ISMS:     {View: true, Ack: true, Trail: true, Export: true, Figures: true},
 	Viewer:   {View: true},
 }
 

@@ -55,6 +55,8 @@ type Fleet struct {
 
 	malformed, messages, stale atomic.Int64
 
+	headsMu sync.Mutex // held while a remembered checkpoint changes
+
 	mu      sync.RWMutex
 	rooms   map[string]*room
 	units   map[string]*unit
@@ -175,7 +177,11 @@ func (f *Fleet) apply(now time.Time, t topic.Topic, e event.Event, retained bool
 			return nil, nil, err
 		}
 	}
-	if id := t.Unit(); id != "" && t.Noun != "checkpoint" {
+	if t.Noun == "checkpoint" {
+		after, err = f.published(now, t.Unit(), e)
+		return nil, after, err
+	}
+	if id := t.Unit(); id != "" {
 		u, err := f.unit(id, now)
 		if err != nil {
 			return nil, nil, err

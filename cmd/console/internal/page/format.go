@@ -74,6 +74,14 @@ func dateTime(lang string, loc *time.Location, t time.Time) string {
 	return t.In(loc).Format("02.01.2006, 15:04 Uhr")
 }
 
+// date writes 21.11.2026 in German, 2026-11-21 in English, of a time that is in its own place.
+func date(lang string, t time.Time) string {
+	if lang == "en" {
+		return t.Format(time.DateOnly)
+	}
+	return t.Format("02.01.2006")
+}
+
 // clock writes 18:30:05 Uhr, 18:30:05 in English.
 func clock(lang string, loc *time.Location, t time.Time) string {
 	if t.IsZero() {

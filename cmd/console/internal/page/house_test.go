@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"subrosa/cmd/console/internal/access"
+	"subrosa/cmd/console/internal/desk"
 	"subrosa/cmd/console/internal/fleet"
 	"subrosa/cmd/console/internal/store"
 	"subrosa/dsp/detect"
@@ -55,6 +56,8 @@ type house struct {
 	web   *http.Client
 	now   time.Time
 	n     int
+	desk  *desk.Desk
+	fetch func() error // how the unit's evidence fails to come
 }
 
 func newHouse(t *testing.T) *house {
@@ -73,16 +76,26 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	k := &house{t: t, fleet: fl, acc: access.New(st), st: st, out: &outbox{sent: map[string][]byte{}}, now: t0}
+	k.desk, err = desk.New(desk.Options{Units: map[string]desk.Unit{"ratssaal-1": {Address: "127.0.0.1:8445"}}, Dir: filepath.Join(t.TempDir(), "exports"), Log: log,
+		Now: func() time.Time { return k.now }, Fetch: func(_ context.Context, _ string, _, _ time.Time, progress func(have, all int64)) ([]byte, error) {
+			if progress != nil {
+				progress(1_500_000, 3_000_000)
+			}
+			return nil, k.fetch()
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	k.h, err = New(Options{
 		Access: k.acc, Store: st, Fleet: fl, Commands: fleet.Commands{Fleet: fl, To: k.out}, Location: berlin, Issuer: "subrosa",
 		Metrics: http.NotFoundHandler(), Now: func() time.Time { return k.now }, Log: log,
-		Health: []Probe{{"store", st.Check}},
+		Health: []Probe{{"store", st.Check}}, Desk: k.desk,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	k.srv = httptest.NewServer(k.h)
-	t.Cleanup(func() { fl.Close(); k.srv.Close(); st.Close() })
+	t.Cleanup(func() { fl.Close(); k.srv.Close(); k.desk.Close(); st.Close() })
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"subrosa/cmd/console/internal/access"
+	"subrosa/cmd/console/internal/desk"
 	"subrosa/cmd/console/internal/fleet"
 	"subrosa/cmd/console/internal/store"
 )
@@ -38,6 +39,7 @@ type Options struct {
 	Issuer   string // in authenticator apps
 	Metrics  http.Handler
 	Health   []Probe
+	Desk     *desk.Desk // nil: no exports
 	Now      func() time.Time
 	Log      *slog.Logger
 }
@@ -114,6 +116,12 @@ func (h *Handler) routes() {
 	m.Handle("POST /units/{unit}/learn", h.need(access.Baseline, h.postLearn))
 	m.Handle("GET /units", h.need(access.View, h.getUnits))
 	m.Handle("GET /trail", h.need(access.Trail, h.getTrail))
+	m.Handle("GET /export", h.need(access.Export, h.getExport))
+	if h.Desk != nil {
+		m.Handle("POST /export", h.need(access.Export, h.postExport))
+		m.Handle("GET /export/{id}", h.need(access.Export, h.getExportJob))
+		m.Handle("GET /export/{id}/export.zip", h.need(access.Export, h.getExportFile))
+	}
 	m.Handle("GET /accounts", h.need(access.Accounts, h.getAccounts))
 	m.Handle("POST /accounts", h.need(access.Accounts, h.postInvite))
 	m.Handle("POST /accounts/{id}", h.need(access.Accounts, h.postAccount))

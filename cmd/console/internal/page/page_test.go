@@ -128,7 +128,7 @@ func TestEveryPageInBothLanguages(t *testing.T) {
 	want = map[string][2]string{
 		"/": {"Noch hat sich kein Raum gemeldet", "No room has reported yet"}, "/units": {"Noch hat sich kein Gerät", "No unit has reported"},
 		"/trail": {"für die Vorführung angemeldet", "signed in for the demonstration"}, "/accounts": {"Einmal-Link ausstellen", "Issue a one-time link"},
-		"/rooms/x": {"Das gibt es hier nicht", "There is no such thing"},
+		"/rooms/x": {"Das gibt es hier nicht", "There is no such thing"}, "/export": {"Von keiner Raumeinheit", "There is no unit from which"},
 	}
 	check()
 	k.report(session.Report{State: session.Open})
@@ -136,6 +136,7 @@ func TestEveryPageInBothLanguages(t *testing.T) {
 	k.alarm(detect.UltrasonicBeacon, "silverpush", 18500)
 	want = map[string][2]string{
 		"/": {"1 offener Alarm", "1 open alarm"}, "/units": {"4.212", "4,212"},
+		"/export":         {"Ratssaal (ratssaal-1)", "Ratssaal (ratssaal-1)"},
 		"/rooms/ratssaal": {"SilverPush", "SilverPush"}, "/rooms/ratssaal?m=1440": {"UKW-Rundfunk", "FM broadcast"},
 	}
 	check()
@@ -288,7 +289,7 @@ func TestNothingWithoutSignIn(t *testing.T) {
 	k.report(session.Report{State: session.Open})
 	k.web.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	for path, want := range map[string]int{
-		"/": 303, "/rooms/ratssaal": 303, "/rooms/ratssaal/ratssaal-1/bands.png": 303, "/units": 303, "/trail": 303, "/accounts": 303,
+		"/": 303, "/rooms/ratssaal": 303, "/rooms/ratssaal/ratssaal-1/bands.png": 303, "/units": 303, "/export": 303, "/export/x": 303, "/export/x/export.zip": 303, "/trail": 303, "/accounts": 303,
 		"/events": 401, "/api/rooms": 401, "/api/rooms/ratssaal": 401, "/login": 200, "/healthz": 200,
 	} {
 		status, body := k.get(path)
@@ -296,7 +297,7 @@ func TestNothingWithoutSignIn(t *testing.T) {
 			t.Errorf("%s: got %d, want %d", path, status, want)
 		}
 	}
-	for _, path := range []string{"/rooms/ratssaal/session", "/units/ratssaal-1/learn", "/accounts"} {
+	for _, path := range []string{"/rooms/ratssaal/session", "/units/ratssaal-1/learn", "/export", "/accounts"} {
 		if status, _ := k.post(path, nil); status != 303 {
 			t.Errorf("POST %s: got %d, want 303", path, status)
 		}

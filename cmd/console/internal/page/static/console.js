@@ -78,6 +78,7 @@
       }
       if (!r.ok) throw new Error(String(r.status));
       if (exchange(new DOMParser().parseFromString(await r.text(), "text/html"))) later(3000);
+      poll();
       show(true);
     } catch {
       show(false);
@@ -94,10 +95,16 @@
     timer = setTimeout(refresh, ms);
   };
 
+  // A part that says so is asked for again until it no longer does.
+  const poll = () => {
+    if (document.querySelector("[data-poll]")) later(1000);
+  };
+
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && wanted) later(0);
   });
 
+  poll();
   const source = new EventSource("/events");
   source.addEventListener("hello", () => show(true));
   source.addEventListener("rooms", () => later(300));
