@@ -61,11 +61,11 @@ func TestExportJob(t *testing.T) {
 	} {
 		coming := make(chan struct{})
 		k.fetch = func() error { <-coming; return tt.err }
-		path, page := k.order()
+		path, _ := k.order()
 		for _, lang := range []string{"en", "de"} {
 			want := map[string][]string{"de": {"Nachweispaket wird geholt", "1,5 von 3,0 MB", "data-poll"}, "en": {"Fetching the evidence", "1.5 of 3.0 MB", "data-poll"}}[lang]
 			k.get("/login?lang=" + lang)
-			page = k.page(path, want[1])
+			page := k.page(path, want[1])
 			for _, w := range want {
 				if !strings.Contains(page, w) {
 					t.Errorf("%s lacks %q:\n%s", lang, w, page)
@@ -77,10 +77,10 @@ func TestExportJob(t *testing.T) {
 			t.Errorf("a second order: %d", status)
 		}
 		close(coming)
-		page = k.page(path, tt.de)
+		k.page(path, tt.de)
 		for lang, want := range map[string]string{"de": tt.de, "en": tt.en} {
 			k.get("/login?lang=" + lang)
-			_, page = k.get(path)
+			_, page := k.get(path)
 			if !strings.Contains(strings.NewReplacer("&#39;", "’", "&rsquo;", "’").Replace(page), want) {
 				t.Errorf("%s lacks %q:\n%s", lang, want, page)
 			}
