@@ -3,17 +3,20 @@ package handout_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,49 +29,76 @@ import (
 	"subrosa/firmware/handout"
 	"subrosa/firmware/journal"
 	"subrosa/firmware/keyring"
-	"subrosa/provisioning/site"
+	"subrosa/firmware/topic"
 )
 
 var day = time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC)
 
-// cert reads a bundle of a site.
-func cert(t *testing.T, dir string) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	c, err := tls.LoadX509KeyPair(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pem, err := os.ReadFile(filepath.Join(dir, "ca.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		t.Fatal("no CA")
-	}
-	return c, pool
+// authority issues certificates as a site does.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
 }
 
+func newAuthority(t *testing.T) *authority {
+	t.Helper()
+	a := &authority{}
+	a.cert, a.key = issue(t, nil, &x509.Certificate{Subject: pkix.Name{CommonName: "site"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
+	return a
+}
+
+// issue signs a certificate; without an authority it signs itself.
+func issue(t *testing.T, by *authority, tmpl *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl.SerialNumber, tmpl.NotBefore, tmpl.NotAfter = big.NewInt(time.Now().UnixNano()), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	parent, signer := tmpl, key
+	if by != nil {
+		parent, signer = by.cert, by.key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, parent, &key.PublicKey, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert, key
+}
+
+// of is the certificate of an identity, client and server on loopback.
+func (a *authority) of(t *testing.T, id topic.Identity) tls.Certificate {
+	t.Helper()
+	c, key := issue(t, a, &x509.Certificate{Subject: pkix.Name{CommonName: id.String()}, URIs: id.URIs(), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}})
+	return tls.Certificate{Certificate: [][]byte{c.Raw}, PrivateKey: key, Leaf: c}
+}
+
+func (a *authority) pool() *x509.CertPool {
+	p := x509.NewCertPool()
+	p.AddCert(a.cert)
+	return p
+}
+
+var (
+	console  = topic.Identity{Role: topic.Console}
+	ratssaal = topic.Identity{Role: topic.Unit, Unit: "ratssaal-1", Rooms: []string{"ratssaal"}}
+)
+
 type unit struct {
-	site    *site.Site
+	site    *authority
 	journal *journal.Journal
 	key     keyring.Key
 	addr    string
 }
 
-func newSite(t *testing.T) *site.Site {
-	t.Helper()
-	s, err := site.Init(filepath.Join(t.TempDir(), "site"), site.Plan{Name: "Stadt Musterstadt", Domain: "raum.example", Loopback: true,
-		Units: []site.Unit{{ID: "ratssaal-1", Room: "ratssaal"}}}, time.Now(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 func newUnit(t *testing.T, source func(*journal.Journal) handout.Source) *unit {
 	t.Helper()
-	u := &unit{site: newSite(t)}
+	u := &unit{site: newAuthority(t)}
 	dir := t.TempDir()
 	var err error
 	if u.key, err = keyring.Open(dir, "ratssaal-1", rand.Reader); err != nil {
@@ -89,22 +119,20 @@ func newUnit(t *testing.T, source func(*journal.Journal) handout.Source) *unit {
 		src = source(u.journal)
 	}
 	h := handout.New(handout.Options{Journal: src, Signer: u.key.Signer, Public: u.key.Public, Log: slog.New(slog.DiscardHandler)})
-	c, pool := cert(t, u.site.Path("unit/ratssaal-1"))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	u.addr = l.Addr().String()
-	srv := h.Server(handout.ServerTLS(c, pool))
+	srv := h.Server(handout.ServerTLS(u.site.of(t, ratssaal), u.site.pool()))
 	done := make(chan struct{})
 	go func() { defer close(done); srv.ServeTLS(l, "", "") }()
 	t.Cleanup(func() { srv.Close(); <-done })
 	return u
 }
 
-func (u *unit) client(t *testing.T, who string) *handout.Client {
-	c, pool := cert(t, u.site.Path(who))
-	return handout.NewClient(c, pool, 1<<20)
+func (u *unit) client(t *testing.T, who topic.Identity) *handout.Client {
+	return handout.NewClient(u.site.of(t, who), u.site.pool(), 1<<20)
 }
 
 func TestFetch(t *testing.T) {
@@ -114,7 +142,7 @@ func TestFetch(t *testing.T) {
 		t.Fatal(err)
 	}
 	var have, all int64
-	b, err := u.client(t, "console").Fetch(t.Context(), u.addr, day, day.Add(24*time.Hour), func(h, a int64) { have, all = h, a })
+	b, err := u.client(t, console).Fetch(t.Context(), u.addr, day, day.Add(24*time.Hour), func(h, a int64) { have, all = h, a })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,17 +152,16 @@ func TestFetch(t *testing.T) {
 	if have != int64(len(b)) || all != have {
 		t.Errorf("progress %d of %d, %d came", have, all, len(b))
 	}
-	if b, err = u.client(t, "console").Fetch(t.Context(), u.addr, time.Time{}, time.Time{}, nil); err != nil {
+	if b, err = u.client(t, console).Fetch(t.Context(), u.addr, time.Time{}, time.Time{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if r := bundle.Verify(b, bundle.Trust{Pin: &pin}); r.Verdict != bundle.Intact || r.Entries != 30 {
 		t.Errorf("got %+v", r)
 	}
-	if _, err := u.client(t, "console").Fetch(t.Context(), u.addr, day.AddDate(1, 0, 0), time.Time{}, nil); !errors.Is(err, handout.ErrEmpty) {
+	if _, err := u.client(t, console).Fetch(t.Context(), u.addr, day.AddDate(1, 0, 0), time.Time{}, nil); !errors.Is(err, handout.ErrEmpty) {
 		t.Errorf("got %v", err)
 	}
-	c, pool := cert(t, u.site.Path("console"))
-	if _, err := handout.NewClient(c, pool, 100).Fetch(t.Context(), u.addr, time.Time{}, time.Time{}, nil); !errors.Is(err, handout.ErrLarge) {
+	if _, err := handout.NewClient(u.site.of(t, console), u.site.pool(), 100).Fetch(t.Context(), u.addr, time.Time{}, time.Time{}, nil); !errors.Is(err, handout.ErrLarge) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -142,31 +169,27 @@ func TestFetch(t *testing.T) {
 // TestOnlyTheConsole: no other certificate of the site, none of another site, and nobody without one.
 func TestOnlyTheConsole(t *testing.T) {
 	u := newUnit(t, nil)
-	if _, err := u.client(t, "unit/ratssaal-1").Fetch(t.Context(), u.addr, time.Time{}, time.Time{}, nil); !errors.Is(err, handout.ErrDeny) {
+	if _, err := u.client(t, ratssaal).Fetch(t.Context(), u.addr, time.Time{}, time.Time{}, nil); !errors.Is(err, handout.ErrDeny) {
 		t.Errorf("a unit: %v", err)
 	}
-	foreign, _ := cert(t, newSite(t).Path("console"))
-	_, pool := cert(t, u.site.Path("console"))
-	if _, err := handout.NewClient(foreign, pool, 1<<20).Fetch(t.Context(), u.addr, time.Time{}, time.Time{}, nil); !errors.Is(err, handout.ErrDeny) {
+	other := newAuthority(t)
+	if _, err := handout.NewClient(other.of(t, console), u.site.pool(), 1<<20).Fetch(t.Context(), u.addr, time.Time{}, time.Time{}, nil); !errors.Is(err, handout.ErrDeny) {
 		t.Errorf("another site: %v", err)
 	}
-	bare := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	bare := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: u.site.pool()}}}
 	if resp, err := bare.Get("https://" + u.addr + handout.Path); err == nil {
 		resp.Body.Close()
 		t.Errorf("without a certificate: %s", resp.Status)
 	}
 	// The console does not take any server for the unit either.
-	_, other := cert(t, newSite(t).Path("console"))
-	c, _ := cert(t, u.site.Path("console"))
-	if _, err := handout.NewClient(c, other, 1<<20).Fetch(t.Context(), u.addr, time.Time{}, time.Time{}, nil); !errors.Is(err, handout.ErrReach) {
+	if _, err := handout.NewClient(u.site.of(t, console), other.pool(), 1<<20).Fetch(t.Context(), u.addr, time.Time{}, time.Time{}, nil); !errors.Is(err, handout.ErrReach) {
 		t.Errorf("a server of another site: %v", err)
 	}
 }
 
 func TestRequests(t *testing.T) {
 	u := newUnit(t, nil)
-	c, pool := cert(t, u.site.Path("console"))
-	web := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{c}}, DisableKeepAlives: true}}
+	web := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: u.site.pool(), Certificates: []tls.Certificate{u.site.of(t, console)}}, DisableKeepAlives: true}}
 	for path, want := range map[string]int{
 		handout.Path + "?from=gestern": 400, handout.Path + "?x=1": 400, "/": 404, handout.Path + "/x": 404,
 		handout.Path + "?from=2026-11-22T00:00:00Z&from=2026-11-22T00:00:00Z":        400,
@@ -230,7 +253,7 @@ func TestDeletionMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := u.client(t, "console").Fetch(t.Context(), u.addr, time.Time{}, time.Time{}, nil)
+	b, err := u.client(t, console).Fetch(t.Context(), u.addr, time.Time{}, time.Time{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,14 +279,14 @@ func TestOneAtATime(t *testing.T) {
 	u := newUnit(t, func(j *journal.Journal) handout.Source { b.Journal = j; return b })
 	done := make(chan error, 1)
 	go func() {
-		z, err := u.client(t, "console").Fetch(context.Background(), u.addr, time.Time{}, time.Time{}, nil)
+		z, err := u.client(t, console).Fetch(context.Background(), u.addr, time.Time{}, time.Time{}, nil)
 		if err == nil && !bytes.HasPrefix(z, []byte("PK")) {
 			err = errors.New("no ZIP")
 		}
 		done <- err
 	}()
 	<-b.entered
-	if _, err := u.client(t, "console").Fetch(t.Context(), u.addr, time.Time{}, time.Time{}, nil); !errors.Is(err, handout.ErrBusy) {
+	if _, err := u.client(t, console).Fetch(t.Context(), u.addr, time.Time{}, time.Time{}, nil); !errors.Is(err, handout.ErrBusy) {
 		t.Errorf("got %v", err)
 	}
 	close(b.release)
