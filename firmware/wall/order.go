@@ -54,7 +54,7 @@ var (
 	refusedRight = &Refusal{Text{"Das ist mit dieser Rolle oder in diesem Stand nicht möglich.",
 		"This role cannot do that, or not in this state."}}
 	refusedReason = &Refusal{Text{"Bitte einen Grund aus der Liste wählen.", "Please choose a reason from the list."}}
-	refusedAlarm  = &Refusal{Text{"Dieser Hinweis ist nicht mehr offen.", "This note is no longer open."}}
+	refusedAlarm  = &Refusal{Text{"Dieser Befund ist nicht mehr offen.", "This finding is no longer open."}}
 	failed        = &Refusal{Text{"Das hat nicht geklappt. Bitte noch einmal; es gilt der Stand auf dieser Seite.",
 		"That did not work. Please try again; the state on this page holds."}}
 )

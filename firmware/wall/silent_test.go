@@ -13,7 +13,7 @@ import (
 // traces are what a finding would leave on a page: its kind, name, figures, ids and sign.
 func traces() []string {
 	out := []string{"silverpush", "SilverPush", "Ultraschall", "Ultrasonic", "18,5", "18.5", "433,92", "Funkaussendung", "ultrasonic-beacon",
-		"harmlos", "Hinweis", "data-alarm", "thorn"}
+		"harmlos", "Befund", "data-alarm", "thorn"}
 	for _, a := range show.Alarms() {
 		out = append(out, a.Finding.ID)
 	}

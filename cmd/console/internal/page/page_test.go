@@ -31,7 +31,7 @@ var t0 = time.Date(2026, 11, 21, 17, 30, 0, 0, time.UTC) // 18:30 in Berlin
 var (
 	external  = regexp.MustCompile(`(?i)(?:src|href|action|url)\s*=?\s*["'(]\s*(?:https?:)?//`)
 	inline    = regexp.MustCompile(`(?i)<style|\sstyle\s*=|\son[a-z]+\s*=|javascript:|<script(?:\s[^>]*)?>\s*[^<\s]`)
-	forbidden = regexp.MustCompile(`(?i)täter|spion|überwachung von personen|\bspy\b|culprit|suspect\b|surveillance`)
+	forbidden = regexp.MustCompile(`(?i)täter|spion|überwachung von personen|\bspy\b|culprit|quittier|alarme|offener alarm|suspect\b|surveillance`)
 	noText    = regexp.MustCompile(`%!|<no value>|&lt;nil&gt;`)
 )
 
@@ -135,7 +135,7 @@ func TestEveryPageInBothLanguages(t *testing.T) {
 	k.unit()
 	k.alarm(detect.UltrasonicBeacon, "silverpush", 18500)
 	want = map[string][2]string{
-		"/": {"1 offener Alarm", "1 open alarm"}, "/units": {"4.212", "4,212"},
+		"/": {"1 offener Befund", "1 open finding"}, "/units": {"4.212", "4,212"},
 		"/export":         {"Ratssaal (ratssaal-1)", "Ratssaal (ratssaal-1)"},
 		"/rooms/ratssaal": {"SilverPush", "SilverPush"}, "/rooms/ratssaal?m=1440": {"UKW-Rundfunk", "FM broadcast"},
 	}

@@ -108,9 +108,9 @@ var texts = map[string]Text{
 
 	"rooms.none":  {"Noch hat sich kein Raum gemeldet.", "No room has reported yet."},
 	"rooms.none2": {"Sobald ein Gerät eingerichtet und verbunden ist, erscheint sein Raum hier.", "As soon as a unit is set up and connected its room appears here."},
-	"alarms.0":    {"Keine offenen Alarme", "No open alarms"},
-	"alarms.1":    {"1 offener Alarm", "1 open alarm"},
-	"alarms.n":    {"offene Alarme", "open alarms"},
+	"alarms.0":    {"Nichts zu beantworten", "Nothing to answer"},
+	"alarms.1":    {"1 offener Befund", "1 open finding"},
+	"alarms.n":    {"offene Befunde", "open findings"},
 	"nosession":   {"Kein Zustand gemeldet", "No state reported"},
 	"reachable":   {"Gerät verbunden", "Unit connected"},
 	"offline":     {"Gerät nicht verbunden", "Unit not connected"},
@@ -150,7 +150,7 @@ var texts = map[string]Text{
 	"done.ack":   {"Antwort übermittelt.", "Answer sent."},
 	"done.learn": {"An das Gerät übermittelt: Umgebung anlernen. Es dauert zehn Minuten und endet vor einer Sitzung.", "Sent to the unit: learn the surroundings. It takes ten minutes and ends before a session."},
 
-	"alarms":      {"Alarme", "Alarms"},
+	"alarms":      {"Befunde", "Findings"},
 	"alarms.open": {"Offen", "Open"},
 	"alarms.past": {"Beantwortet oder vorbei", "Answered or over"},
 	"likely":      {"Mögliche harmlose Ursache", "Possible harmless cause"},
@@ -268,7 +268,7 @@ var actions = map[string]Text{
 	"session.end":    {"nichtöffentlichen Teil beendet", "closed part ended"},
 	"session.resume": {"Sitzung fortgesetzt", "session resumed"}, "session.interrupt": {"Sitzung unterbrochen", "session interrupted"},
 	"session.confirm": {"mit Grund fortgesetzt", "continued with a reason"},
-	"alarm.answered":  {"Alarm beantwortet", "alarm answered"}, "baseline.learn": {"Grundbild neu angelernt", "baseline learned anew"},
+	"alarm.answered":  {"Befund beantwortet", "finding answered"}, "baseline.learn": {"Grundbild neu angelernt", "baseline learned anew"},
 	"export.ordered": {"Export erstellt", "export made"},
 	"broker.refused": {"Nachricht abgelehnt", "message refused"}, "retention": {"Einzelheiten gelöscht", "details deleted"},
 }
@@ -293,8 +293,8 @@ var pointNames = map[string]Text{
 	"hearing-loop": {"Hörschleife geklärt", "Hearing loop settled"}, "overflow": {"Nebenraum aus", "Overflow room off"}, "overflow-speaker": {"Nebenraum aus", "Overflow room off"},
 	"gallery": {"Zuhörerbereich geräumt", "Gallery cleared"}, "doors": {"Türen zu", "Doors shut"}, "windows": {"Fenster zu", "Windows shut"},
 	"door": {"Tür zu", "Door shut"}, "window": {"Fenster zu", "Window shut"}, "phones": {"Telefone abgelegt", "Phones put away"},
-	"sweep": {"Prüfung ohne Alarm", "Sweep without alarm"}, "devices": {"Geräte gesperrt", "Devices locked down"}, "lockdown": {"Sperre der Sprachassistenten", "Voice assistants locked"},
-	"sensor": {"Sensor läuft", "Sensor runs"}, "coverage": {"Abdeckung ausreichend", "Coverage sufficient"}, "alarms": {"Keine offenen Alarme", "No open alarms"},
+	"sweep": {"Prüfung ohne Befund", "Sweep without finding"}, "devices": {"Geräte gesperrt", "Devices locked down"}, "lockdown": {"Sperre der Sprachassistenten", "Voice assistants locked"},
+	"sensor": {"Sensor läuft", "Sensor runs"}, "coverage": {"Abdeckung ausreichend", "Coverage sufficient"}, "alarms": {"Nichts zu beantworten", "Nothing to answer"},
 }
 
 func roleText(lang string, r access.Role) string {

@@ -81,7 +81,7 @@ func TestDescribe(t *testing.T) {
 		{Event{Event: "session", State: "closed", Time: at}, "Sitzung: Nichtöffentlich", "session: Closed session"},
 		{Event{Event: "session", State: "planned", Time: at, Detail: "2026-11-21T18:45:00Z"}, "Sitzung: Nichtöffentlich ab 19:45", "session: Closed from 19:45"},
 		{Event{Event: "alarm", State: "acknowledged", Kind: "ultrasonic-beacon", Name: "ggwave", Detail: "explained/exercise"},
-			"Hinweis beantwortet (explained/exercise): ", "note answered (explained/exercise): "},
+			"Befund beantwortet (explained/exercise): ", "finding answered (explained/exercise): "},
 	} {
 		if got := describe("de", tt.e); !strings.HasPrefix(got, tt.de) {
 			t.Errorf("got %q, want %q", got, tt.de)

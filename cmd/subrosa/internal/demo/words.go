@@ -38,7 +38,7 @@ func describe(lang string, e Event) string {
 	if e.State == "acknowledged" {
 		state = pick("beantwortet", "answered") + " (" + e.Detail + ")"
 	}
-	line := pick("Hinweis ", "note ") + state + ": " + f.Title(lang)
+	line := pick("Befund ", "finding ") + state + ": " + f.Title(lang)
 	if why := f.Why(lang); why != "" && e.State == "raised" {
 		line += " – " + why
 	}
