@@ -1,0 +1,90 @@
+package client
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// maxCore is what the page may weigh, gzipped.
+const maxCore = 300 << 10
+
+func get(t *testing.T, h http.Handler, path string) (*http.Response, string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	return w.Result(), w.Body.String()
+}
+
+func TestSums(t *testing.T) {
+	sums, err := fs.ReadFile(dist, "dist/SHA256SUMS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := fs.ReadDir(dist, "dist")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var weight int
+	for _, e := range entries {
+		b, err := fs.ReadFile(dist, "dist/"+e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var z bytes.Buffer
+		g, _ := gzip.NewWriterLevel(&z, gzip.BestCompression)
+		g.Write(b)
+		g.Close()
+		weight += z.Len()
+		if line := fmt.Sprintf("%x  %s\n", sha256.Sum256(b), e.Name()); e.Name() != "SHA256SUMS" && !bytes.Contains(sums, []byte(line)) {
+			t.Errorf("dist/SHA256SUMS has not %s", strings.TrimSpace(line))
+		}
+	}
+	if n := bytes.Count(sums, []byte("\n")); n != len(entries)-1 || n < 4 {
+		t.Errorf("dist/SHA256SUMS has %d lines for %d files", n, len(entries)-1)
+	}
+	if weight > maxCore {
+		t.Errorf("the page weighs %d bytes gzipped, at most %d", weight, maxCore)
+	}
+	t.Logf("measured: the page weighs %.1f kB gzipped, bundle %.16s…", float64(weight)/1024, Bundle())
+}
+
+func TestPage(t *testing.T) {
+	r, body := get(t, Page(), "/room/ratssaal")
+	if r.StatusCode != http.StatusOK || !strings.Contains(body, `content="`+Bundle()+`"`) || len(Bundle()) != 64 {
+		t.Errorf("got %d and a page without its bundle's checksum %q", r.StatusCode, Bundle())
+	}
+	csp := r.Header.Get("Content-Security-Policy")
+	for _, want := range []string{"default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"} {
+		if !strings.Contains(csp, want) {
+			t.Errorf("the policy has not %q: %s", want, csp)
+		}
+	}
+	if strings.Contains(csp, "unsafe") || strings.Contains(csp, "http") {
+		t.Errorf("the policy lets in more than this server: %s", csp)
+	}
+	if strings.Contains(body, "//") && strings.Contains(body, "src=\"http") {
+		t.Error("the page loads from elsewhere")
+	}
+}
+
+func TestFiles(t *testing.T) {
+	for path, want := range map[string]int{
+		"/client/page.js": 200, "/client/worker.js": 200, "/client/client.css": 200, "/client/SHA256SUMS": 200,
+		"/client/index.html": 404, "/client/": 404, "/client/../client.go": 404, "/client/nothing.js": 404,
+	} {
+		r, body := get(t, Files(), path)
+		if r.StatusCode != want {
+			t.Errorf("%s: got %d, want %d", path, r.StatusCode, want)
+		}
+		if want == 200 && (body == "" || r.Header.Get("Content-Security-Policy") == "" || r.Header.Get("ETag") == "") {
+			t.Errorf("%s: empty, or without its headers", path)
+		}
+	}
+}

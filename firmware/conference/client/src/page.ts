@@ -1,0 +1,326 @@
+// Page draws the conference for people: before, lobby, call, end. German first.
+import { Call, type Note } from './call'
+import { canShare, meter, openCamera, openMicrophone, openScreen, soften, tone } from './devices'
+import { h, icon, set, text } from './dom'
+import { EntryError, bind, me, type Identity } from './entry'
+import { newDevice } from './group'
+import { supported } from './media'
+import { panel, type PanelName } from './panel'
+import { Tiles } from './tiles'
+import { english, setLang, t, word } from './text'
+import type { Source } from './frames'
+import type { Self } from './words'
+
+const params = new URLSearchParams(location.search)
+const room = decodeURIComponent(location.pathname.split('/')[2] ?? '')
+const kiosk = params.get('mode') === 'room'
+const app = document.getElementById('app')!
+const says = document.getElementById('says')!
+const bundle = document.querySelector<HTMLMetaElement>('meta[name=bundle]')?.content ?? ''
+
+setLang(params.get('lang') === 'en' || (params.get('lang') === null && !navigator.language.toLowerCase().startsWith('de') && navigator.language.toLowerCase().startsWith('en')) ? 'en' : 'de')
+document.documentElement.lang = english() ? 'en' : 'de'
+document.title = `${t('title')} · ${room}`
+
+const bytesOf = (hash: string): string => hash.slice(0, 32).replace(/(.{4})(?=.)/g, '$1 ')
+
+// say tells screen readers, and shows a line for some seconds.
+function say (line: string): void {
+  text(says, '')
+  setTimeout(() => { text(says, line) }, 50)
+}
+
+function foot (): HTMLElement {
+  const other = new URL(location.href)
+  other.searchParams.set('lang', english() ? 'de' : 'en')
+  return h('footer', {}, h('details', {}, h('summary', {}, `${t('bundle')}: ${bytesOf(bundle).slice(0, 9)} …`), h('code', {}, bytesOf(bundle)), h('p', {}, t('bundleHint'))),
+    h('a', { href: other.pathname + other.search, lang: english() ? 'de' : 'en' }, english() ? 'Deutsch' : 'English'))
+}
+
+// --- before ----------------------------------------------------------------------------------------
+
+async function before (): Promise<void> {
+  if (!supported()) { message(t('old')); return }
+  let id: Identity
+  try {
+    id = await me(room, english())
+  } catch (err) {
+    if (err instanceof EntryError && err.slug === 'signed-out') { location.assign(`/access/?room=${encodeURIComponent(room)}`); return }
+    message(err instanceof EntryError ? err.message : t('fEntry'), [t('again'), () => { location.reload() }])
+    return
+  }
+  if (!id.may) { location.assign(`/access/?room=${encodeURIComponent(room)}`); return }
+  if (kiosk) { await enter({ name: word('role', 'room'), mic: false, cam: false, screen: false, alone: true, mode: 'room' }, false); return }
+  const name = h('input', { id: 'name', name: 'name', maxlength: 60, required: true, autocomplete: 'name', 'aria-describedby': 'name-hint' })
+  name.value = sessionStorage.getItem('name') ?? ''
+  const alone = h('input', { type: 'checkbox', name: 'alone' })
+  const companion = h('input', { type: 'checkbox', name: 'companion' })
+  const blur = h('input', { type: 'checkbox', name: 'soft' })
+  const fault = h('p', { class: 'fault', role: 'alert' })
+  const button = h('button', { class: 'main' }, t('join'))
+  const check = deviceCheck()
+  const form = h('form', {
+    class: 'card', submit: (e) => {
+      e.preventDefault()
+      if (name.value.trim() === '') { name.focus(); return }
+      sessionStorage.setItem('name', name.value.trim())
+      button.disabled = true
+      check.stop()
+      void enter({ name: name.value.trim(), mic: false, cam: false, screen: false, alone: alone.checked, mode: companion.checked ? 'companion' : 'person' }, blur.checked)
+        .catch((err: unknown) => {
+          button.disabled = false
+          text(fault, err instanceof EntryError ? err.message : t('fEntry'))
+        })
+    }
+  },
+  h('h1', {}, room), h('p', { class: 'soft' }, `${word('role', id.role)} · ${t('offHint')}`),
+  h('label', { for: 'name' }, t('name')), name, h('p', { id: 'name-hint', class: 'soft' }, t('nameHint')),
+  h('label', { class: 'tick' }, alone, h('span', {}, t('alone'))), h('label', { class: 'tick' }, companion, h('span', {}, t('companion'))),
+  h('label', { class: 'tick' }, blur, h('span', {}, t('soft'), h('small', {}, t('softHint')))),
+  check.root, fault, button)
+  app.replaceChildren(h('main', { class: 'before' }, form), foot())
+  name.focus()
+}
+
+function deviceCheck (): { root: HTMLElement, stop: () => void } {
+  const video = h('video', { autoplay: true, playsinline: true, muted: true, hidden: true, 'aria-label': t('camera') })
+  video.muted = true
+  const bar = h('meter', { min: 0, max: 1, value: 0, hidden: true, 'aria-label': t('micLevel') })
+  const fault = h('p', { class: 'fault', role: 'alert' })
+  const ends: Array<() => void> = []
+  const stop = (): void => { for (const end of ends.splice(0)) end(); video.hidden = bar.hidden = true; video.srcObject = null }
+  const camera = h('button', { type: 'button', click: () => {
+    text(fault, '')
+    openCamera().then((track) => { ends.push(() => { track.stop() }); video.srcObject = new MediaStream([track]); video.hidden = false }, () => { text(fault, t('fCamera')) })
+  } }, t('checkCamera'))
+  const mic = h('button', { type: 'button', click: () => {
+    text(fault, '')
+    openMicrophone().then((track) => { ends.push(meter(track, (v) => { bar.value = v })); bar.hidden = false }, () => { text(fault, t('fMicrophone')) })
+  } }, t('checkMic'))
+  const root = h('details', { class: 'check' }, h('summary', {}, t('check')), h('p', { class: 'soft' }, t('checkHint')),
+    h('div', { class: 'row' }, camera, mic, h('button', { type: 'button', click: () => { tone() } }, t('checkSound')), h('button', { type: 'button', click: stop }, t('checkStop'))), video, bar, fault)
+  return { root, stop }
+}
+
+function message (line: string, action?: [string, () => void], more?: string): void {
+  app.replaceChildren(h('main', { class: 'before' }, h('div', { class: 'card', role: 'status' }, h('h1', {}, room), h('p', { class: 'lead' }, line), more !== undefined && h('p', { class: 'soft' }, more),
+    action && h('button', { class: 'main', click: action[1] }, action[0]))), foot())
+}
+
+async function enter (self: Self, soft: boolean): Promise<void> {
+  const device = await newDevice()
+  const bound = await bind(room, device.publicKey, english())
+  const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
+  const url = `${scheme}://${location.host}/room/${encodeURIComponent(room)}/signal`
+  const screen: Screen = new Screen(new Call({ url, workerUrl: '/client/worker.js', origin: location.origin, device, bound, self },
+    { changed: () => { screen.draw() }, note: (n) => { screen.note(n) } }), soft)
+  Object.assign(window, { conference: screen.call }) // for the browser's console, and for tests: nothing here is secret from its owner
+  screen.call.start()
+}
+
+// --- the call --------------------------------------------------------------------------------------
+
+class Screen {
+  readonly tiles: Tiles
+  #panel: PanelName | undefined = undefined
+  #root: HTMLElement | undefined
+  #parts: Record<string, HTMLElement> = {}
+  #buttons = new Map<string, HTMLButtonElement>()
+  #busy = new Set<Source>()
+  #notes: HTMLElement = h('div', { class: 'notes', 'aria-live': 'polite' })
+  #read = 0
+  #wait = ''
+  #quality = ''
+
+  constructor (readonly call: Call, readonly soft: boolean) {
+    this.tiles = new Tiles(call, () => { set(this.#parts.sound!, { hidden: false }) })
+    setInterval(() => { void this.#net() }, 3000)
+    document.addEventListener('keydown', (e) => { this.#key(e) })
+  }
+
+  draw (): void {
+    const c = this.call
+    if (c.phase === 'over') { this.#over(); return }
+    const standing = c.phase === 'in' || (c.phase === 'lost' && c.members.length > 0)
+    if (!standing) {
+      this.#root = undefined
+      this.tiles.clear()
+      const noChair = c.phase === 'waiting' && c.state?.group === undefined && c.joined?.group === undefined
+      const line = c.phase === 'lobby' ? t('lobby') : c.phase === 'lost' ? t('lost') : noChair ? t('noChair') : c.phase === 'waiting' ? t('waiting') : t('connecting')
+      if (line !== this.#wait) { this.#wait = line; message(line, [t('leave'), () => { c.leave() }], t('lostHint')); say(line) }
+      return
+    }
+    this.#wait = ''
+    if (this.#root === undefined) this.#build()
+    this.#head()
+    this.tiles.silent = c.self.mode === 'companion'
+    this.tiles.draw()
+    this.#tools()
+    panel(this.#parts.panel!, this.#panel, c)
+    if (this.#panel === 'chat') this.#read = c.chat.length
+  }
+
+  #over (): void {
+    if (this.#wait === 'over') return
+    this.#wait = 'over'
+    this.tiles.clear()
+    this.#root = undefined
+    const e = this.call.ended!
+    const own: Record<string, string> = { removed: t('removed'), left: t('left'), elsewhere: t('elsewhere') }
+    const line = own[e.reason] ?? ((english() ? e.text.en : e.text.de) || t('over'))
+    message(line, [t('again'), () => { location.reload() }])
+    say(line)
+  }
+
+  #build (): void {
+    const p: Record<string, HTMLElement> = this.#parts = {
+      level: h('span', { class: 'level' }), sealed: h('span', { class: 'sealed' }), count: h('span', {}), net: h('span', {}), state: h('p', { class: 'state', role: 'alert' }),
+      code: h('output', { class: 'code', 'aria-label': t('code') }), knocks: h('div', { class: 'knocks', 'aria-live': 'assertive' }),
+      panel: h('aside', { class: 'panel', hidden: true }), sound: h('button', { class: 'main', hidden: true, click: () => { this.tiles.unblock(); set(p.sound!, { hidden: true }) } }, t('sound'))
+    }
+    this.#root = h('div', { class: kiosk ? 'call kiosk' : 'call' },
+      h('header', {}, h('div', { class: 'where' }, h('h1', {}, room), p.level, p.sealed, p.count, p.net),
+        h('details', { class: 'key', open: kiosk }, h('summary', {}, h('span', { class: 'soft' }, t('code')), p.code!), h('p', { class: 'soft' }, t('codeHint')))),
+      p.state, p.knocks, h('main', {}, this.tiles.root, p.panel), this.#notes, p.sound, this.#bar(), foot())
+    app.replaceChildren(this.#root)
+  }
+
+  #head (): void {
+    const c = this.call
+    const level = c.state?.level ?? c.joined?.level ?? 'confidential'
+    document.documentElement.dataset.tone = level === 'public' || level === 'internal' ? 'open' : 'closed'
+    text(this.#parts.level!, word('level', level))
+    text(this.#parts.sealed!, c.state?.encryption === 'open' ? t('open') : t('e2ee'))
+    text(this.#parts.count!, t('count', { n: String(c.members.length) }))
+    text(this.#parts.net!, this.#quality)
+    text(this.#parts.code!, c.code)
+    const mine = c.person(c.leaf)
+    text(this.#parts.state!, c.stuck ? t('stuck') : c.phase === 'lost' ? `${t('lost')} ${t('lostHint')}` : mine !== undefined && c.state?.floor === mine.id ? t('floorAsk') : '')
+    const waiting = [...c.knocks.values()].filter((k) => c.may('admit') && (k.lobby || c.role === 'chair'))
+    panel(this.#parts.knocks!, waiting.length > 0 ? 'knocks' : undefined, c)
+    if (waiting.length !== Number(this.#parts.knocks!.dataset.n ?? 0)) {
+      this.#parts.knocks!.dataset.n = String(waiting.length)
+      if (waiting.length > 0) say(`${t('knocks')}: ${waiting.length}`)
+    }
+  }
+
+  #bar (): HTMLElement {
+    const c = this.call
+    const button = (name: string, press: () => void, key: string): HTMLButtonElement => {
+      const b = h('button', { 'data-tool': name, 'aria-keyshortcuts': key, title: key, click: press }, icon(name), h('span', {}))
+      this.#buttons.set(name, b)
+      return b
+    }
+    const silent = c.self.mode === 'companion'
+    return h('nav', { class: 'bar', 'aria-label': t('title') },
+      !silent && button('microphone', () => { void this.#toggle('microphone') }, 'M'),
+      !silent && button('camera', () => { void this.#toggle('camera') }, 'K'),
+      !kiosk && canShare() && button('screen', () => { void this.#toggle('screen') }, 'B'),
+      button('hand', () => { c.hand((c.person(c.leaf)?.hand ?? 0) === 0) }, 'H'),
+      !kiosk && button('chat', () => { this.#open('chat') }, 'C'),
+      button('people', () => { this.#open('people') }, 'T'),
+      button('view', () => { this.#look() }, 'A'),
+      button('leave', () => { c.leave() }, ''))
+  }
+
+  #key (e: KeyboardEvent): void {
+    if (e.ctrlKey || e.metaKey || e.altKey || this.#root === undefined) return
+    if (e.target instanceof HTMLElement && e.target.closest('input, textarea, select') !== null) return
+    if (e.key === 'Escape' && this.#panel !== undefined) { this.#open(this.#panel); return }
+    const name = { m: 'microphone', k: 'camera', b: 'screen', h: 'hand', c: 'chat', t: 'people', a: 'view' }[e.key.toLowerCase()]
+    if (name !== undefined) this.#buttons.get(name)?.click()
+  }
+
+  // look goes round: grid, speaker, audio only.
+  #look (): void {
+    if (this.tiles.audioOnly) { this.tiles.audioOnly = false; this.tiles.view = 'grid' } else if (this.tiles.view === 'speaker') this.tiles.audioOnly = true
+    else this.tiles.view = 'speaker'
+    this.call.prefer(this.tiles.audioOnly)
+    this.draw()
+  }
+
+  #open (name: PanelName): void {
+    const closing = this.#panel === name
+    this.#panel = closing ? undefined : name
+    this.draw()
+    if (closing) this.#buttons.get(name)?.focus()
+    else this.#parts.panel!.querySelector<HTMLElement>('input, button')?.focus()
+  }
+
+  #tools (): void {
+    const c = this.call
+    const show = (name: string, label: string, pressed: boolean | undefined, detail = ''): void => {
+      const b = this.#buttons.get(name)
+      if (b === undefined) return
+      text(b.lastElementChild!, detail === '' ? label : `${label} ${detail}`)
+      set(b, { 'aria-pressed': pressed === undefined ? undefined : String(pressed), disabled: this.#busy.has(name as Source), 'data-on': pressed === true })
+    }
+    for (const [name, on] of [['microphone', c.self.mic], ['camera', c.self.cam], ['screen', c.self.screen]] as const) show(name, t(name), on, this.#busy.has(name) ? t('turning') : on ? t('on') : t('off'))
+    const place = c.person(c.leaf)?.hand ?? 0
+    show('hand', t('hand'), place > 0, place > 0 ? String(place) : '')
+    const unread = c.chat.length - this.#read
+    show('chat', t('chat'), this.#panel === 'chat', unread > 0 ? `(${unread})` : '')
+    show('people', t('people'), this.#panel === 'people', String(c.members.length))
+    show('view', this.tiles.audioOnly ? t('audioOnly') : t(this.tiles.view), undefined)
+    show('leave', t('leave'), undefined)
+  }
+
+  async #toggle (source: Source): Promise<void> {
+    const c = this.call
+    if (this.#busy.has(source)) return
+    this.#busy.add(source)
+    this.draw()
+    try {
+      if (c.track(source) !== undefined) await c.turnOff(source)
+      else await this.#turnOn(source)
+    } finally {
+      this.#busy.delete(source)
+      this.draw()
+    }
+  }
+
+  async #turnOn (source: Source): Promise<void> {
+    let track: MediaStreamTrack
+    try {
+      track = source === 'microphone' ? await openMicrophone() : source === 'camera' ? await openCamera() : await openScreen()
+      if (source === 'camera' && this.soft) track = soften(track)
+    } catch {
+      this.#line(t(source === 'microphone' ? 'fMicrophone' : source === 'camera' ? 'fCamera' : 'fScreen'))
+      return
+    }
+    try {
+      await this.call.turnOn(source, track)
+    } catch (err) {
+      console.warn('conference:', err)
+      this.#line(t('fSealed'))
+    }
+  }
+
+  note (n: Note): void {
+    const detail = (n.detail ?? '').split(', ').map((d) => { const [k = '', ...rest] = d.split(' '); return [word('fact', k), ...rest].join(' ') }).join(', ')
+    const fill = { who: n.who || '?', detail }
+    const line = {
+      joined: () => t('nJoined', fill), left: () => t('nLeft', fill), frames: () => t('nFrames', fill), commit: () => t('nCommit', { detail: n.detail ?? '' }), tripwire: () => t('nTripwire', fill),
+      muted: () => t('nMuted', fill), 'please-mute': () => t('nPlease', fill), passkey: () => t('nPasskey', fill), level: () => t('nLevel', { detail: word('level', n.detail ?? '') })
+    }[n.what]()
+    this.#line(line, n.what)
+  }
+
+  #line (line: string, what = 'fault'): void {
+    const same = [...this.#notes.children].find((x) => x.getAttribute('data-what') === what && what === 'frames')
+    same?.remove()
+    const p = h('p', { 'data-what': what }, line)
+    this.#notes.prepend(p)
+    while (this.#notes.children.length > 4) this.#notes.lastElementChild!.remove()
+    setTimeout(() => { p.remove() }, 12_000)
+  }
+
+  async #net (): Promise<void> {
+    const q = await this.call.media?.quality().catch(() => undefined)
+    const words = q === undefined ? t('netNone') : q.loss > 0.08 || q.rtt > 0.6 ? t('netPoor') : q.loss > 0.02 || q.rtt > 0.25 ? t('netFair') : t('netGood')
+    this.#quality = this.call.phase === 'in' ? `${t('network')}: ${words}` : ''
+    if (this.#root !== undefined) text(this.#parts.net!, this.#quality)
+  }
+}
+
+void before()

@@ -1,0 +1,89 @@
+// Panels: who is there, who waits, and the chat.
+import { Call } from './call'
+import { h, set } from './dom'
+import { t, word } from './text'
+import { MAX_TEXT, mayOrder } from './words'
+
+export type PanelName = 'chat' | 'people' | 'knocks'
+
+const drawn = new WeakMap<HTMLElement, string>()
+
+// panel draws one into its place, if it differs from what stands there.
+export function panel (place: HTMLElement, name: PanelName | undefined, c: Call): void {
+  set(place, { hidden: name === undefined, 'data-panel': name })
+  const content = name === undefined ? '' : JSON.stringify([name, document.documentElement.lang, facts(name, c)])
+  if (drawn.get(place) === content) return
+  const same = drawn.get(place)?.startsWith(`["${name}"`) ?? false
+  drawn.set(place, content)
+  if (name === 'chat') chat(place, c, same)
+  else if (name === 'people') keepFocus(place, people(c))
+  else if (name === 'knocks') keepFocus(place, knocks(c))
+  else place.replaceChildren()
+}
+
+function facts (name: PanelName, c: Call): unknown {
+  if (name === 'chat') return c.chat.length
+  if (name === 'knocks') return [...c.knocks.values()]
+  return [c.members.map((m) => [m.leaf, m.role, c.nameOf(m.leaf), c.selves.get(m.leaf)?.alone, c.selves.get(m.leaf)?.mic]), c.state?.people, c.state?.floor, c.role, c.state?.pending]
+}
+
+// keepFocus puts new content in place and the focus back on what has the same name.
+function keepFocus (place: HTMLElement, content: HTMLElement[]): void {
+  const at = document.activeElement instanceof HTMLElement && place.contains(document.activeElement) ? document.activeElement.dataset.do : undefined
+  place.replaceChildren(...content)
+  if (at !== undefined) place.querySelector<HTMLElement>(`[data-do="${CSS.escape(at)}"]`)?.focus()
+}
+
+const press = (label: string, id: string, click: () => void, kind = ''): HTMLElement => h('button', { type: 'button', class: kind, 'data-do': id, click }, label)
+
+function knocks (c: Call): HTMLElement[] {
+  const list = [...c.knocks.values()].filter((k) => k.lobby || c.role === 'chair')
+  return [h('h2', {}, `${t('knocks')} (${list.length})`), h('ul', {}, ...list.map((k) => h('li', {},
+    h('span', {}, `${word('role', k.role)} ${k.member}`, h('small', {}, [k.on_roster ? '' : t('notOnRoster'), k.lobby ? '' : k.by ? t('byClerk') : ''].filter((x) => x !== '').join(' · '))),
+    press(t('admit'), `admit-${k.participant}`, () => { c.admit(k.participant) }, 'main'),
+    press(t('refuse'), `refuse-${k.participant}`, () => { c.refuse(k.participant) })))),
+  ...(list.length > 1 ? [press(t('admitAll'), 'admit-all', () => { for (const k of list) c.admit(k.participant) }, 'main')] : [])]
+}
+
+function people (c: Call): HTMLElement[] {
+  const order = mayOrder(c.role)
+  const hands = c.members.flatMap((m) => { const p = c.person(m.leaf); return p !== undefined && p.hand > 0 ? [{ m, n: p.hand }] : [] }).sort((a, b) => a.n - b.n)
+  const floor = c.members.find((m) => c.person(m.leaf)?.id === c.state?.floor && c.state?.floor !== undefined)
+  const list = hands.length === 0 && floor === undefined
+    ? []
+    : [h('h2', {}, t('handList')), ...(floor ? [h('p', {}, `${c.nameOf(floor.leaf)} ${t('hasFloor')} `, order && press(t('takeFloor'), 'floor-off', () => { c.floor(undefined) }))] : []),
+        h('ol', {}, ...hands.map(({ m }) => h('li', {}, h('span', {}, c.nameOf(m.leaf)),
+          order && press(t('giveFloor'), `floor-${m.leaf}`, () => { c.floor(m.leaf); c.lower(m.leaf) }, 'main'), order && press(t('lower'), `lower-${m.leaf}`, () => { c.lower(m.leaf) }))))]
+  return [...list, h('h2', {}, t('people')), h('ul', {}, ...c.members.map((m) => {
+    const self = m.leaf === c.leaf ? c.self : c.selves.get(m.leaf)
+    const own = m.leaf === c.leaf
+    return h('li', {}, h('span', {}, `${c.nameOf(m.leaf)}${own ? ` (${t('you')})` : ''}`,
+      h('small', {}, [word('role', m.role), self?.alone === true && m.role !== 'room' ? t('aloneYes') : '', Call.fingerprint(m)].filter((x) => x !== '').join(' · '))),
+    order && !own && self?.mic === true && press(t('mute'), `mute-${m.leaf}`, () => { void c.say({ t: 'mute', leaf: m.leaf }) }),
+    order && !own && m.role !== 'chair' && press(t('remove'), `remove-${m.leaf}`, () => { c.remove(m.leaf) }))
+  })),
+  ...(c.joined?.rule.recording === false ? [h('p', { class: 'soft' }, t('noRecording'))] : []),
+  ...(c.role === 'chair' && c.state?.pending !== undefined ? [h('p', {}, t('raise')), press(t('raiseYes'), 'raise', () => { c.raise() }, 'main')] : []),
+  ...(c.may('end') ? [press(t('endAll'), 'end', () => { c.endForAll() })] : [])]
+}
+
+function chat (place: HTMLElement, c: Call, same: boolean): void {
+  const time = (at: number): string => new Date(at).toLocaleTimeString(document.documentElement.lang, { hour: '2-digit', minute: '2-digit' })
+  const lines = c.chat.map((m) => h('li', { 'data-own': m.own }, h('small', {}, `${m.from} · ${word('role', m.role)} · ${time(m.at)}`), h('p', {}, m.text)))
+  let log = place.querySelector<HTMLElement>('.log')
+  if (!same || log === null) {
+    log = h('ul', { class: 'log', 'aria-live': 'polite', 'aria-label': t('chat') })
+    const input = h('input', { name: 'message', maxlength: MAX_TEXT, autocomplete: 'off', 'aria-label': t('write'), placeholder: t('write') })
+    place.replaceChildren(h('h2', {}, t('chat')), log, h('form', {
+      class: 'row', submit: (e) => {
+        e.preventDefault()
+        const line = input.value.trim()
+        if (line === '') return
+        input.value = ''
+        void c.say({ t: 'chat', text: line, at: Date.now() })
+      }
+    }, input, h('button', { class: 'main' }, t('send'))))
+  }
+  log.replaceChildren(...(lines.length === 0 ? [h('li', { class: 'soft' }, t('chatNone'))] : lines))
+  log.scrollTop = log.scrollHeight
+}

@@ -1,0 +1,101 @@
+// Texts of the page, German and English. Never a name, a seat or a device of the house.
+export type Lang = 'de' | 'en'
+
+const table = {
+  title: ['Konferenz', 'Conference'],
+  join: ['Beitreten', 'Join'],
+  name: ['Ihr Name, wie ihn die anderen sehen', 'Your name as others see it'],
+  nameHint: ['Der Name geht verschlüsselt an die Teilnehmenden, nicht an den Server.', 'The name goes encrypted to the participants, not to the server.'],
+  offHint: ['Kamera und Mikrofon sind beim Beitritt aus.', 'Camera and microphone are off when you join.'],
+  alone: ['Ich erkläre: Bei mir sind keine Dritten im Raum, niemand hört oder sieht mit.', 'I declare: no third party is in the room with me, nobody listens or watches.'],
+  companion: ['Ich sitze im Saal (ohne Ton, damit nichts pfeift)', 'I am in the hall (no sound, so that nothing howls)'],
+  check: ['Geräte prüfen', 'Check devices'],
+  checkCamera: ['Kamera zeigen', 'Show camera'],
+  checkMic: ['Mikrofon prüfen', 'Check microphone'],
+  checkSound: ['Prüfton abspielen', 'Play test tone'],
+  checkStop: ['Prüfung beenden', 'End check'],
+  checkHint: ['Nur hier zu sehen; es wird nichts gesendet.', 'Seen here only; nothing is sent.'],
+  micLevel: ['Pegel des Mikrofons', 'Microphone level'],
+  camera: ['Kamera', 'Camera'], microphone: ['Mikrofon', 'Microphone'], screen: ['Bildschirm', 'Screen'], hand: ['Hand', 'Hand'],
+  chat: ['Chat', 'Chat'], people: ['Teilnehmende', 'Participants'], view: ['Ansicht', 'View'], leave: ['Verlassen', 'Leave'], more: ['Mehr', 'More'],
+  on: ['an', 'on'], off: ['aus', 'off'],
+  turning: ['wird geprüft …', 'being checked …'],
+  grid: ['Raster', 'Grid'], speaker: ['Sprechende groß', 'Speaker'], audioOnly: ['Nur Ton', 'Audio only'],
+  soft: ['Mein Bild unscharf senden', 'Send my picture blurred'],
+  softHint: ['Das ganze Bild wird unscharf, auch Sie selbst. Eine Freistellung vor neutralem Hintergrund gibt es hier nicht.', 'The whole picture is blurred, you included. There is no neutral background here.'],
+  connecting: ['Verbindung wird aufgebaut …', 'Connecting …'],
+  lobby: ['Sie sind im Vorraum. Die Sitzungsleitung lässt Sie ein.', 'You are in the lobby. The chair will let you in.'],
+  waiting: ['Die Schlüssel werden ausgetauscht. Das Gerät der Sitzungsleitung muss Sie aufnehmen.', 'Keys are being exchanged. The chair\'s device has to take you in.'],
+  noChair: ['Es wird auf die Sitzungsleitung gewartet. Ohne sie gibt es keine Schlüssel und kein Gespräch.', 'Waiting for the chair. Without them there are no keys and no call.'],
+  lost: ['Verbindung verloren. Sie wird wiederhergestellt …', 'Connection lost. It is being restored …'],
+  lostHint: ['Es wird nichts unverschlüsselt gesendet.', 'Nothing is sent unencrypted.'],
+  stuck: ['Eine Änderung der Gruppe wurde abgelehnt. Es wird nichts mehr gesendet. Bitte vergleichen Sie den Raumschlüssel.', 'A change of the group was refused. Nothing is sent any more. Please compare the room code.'],
+  over: ['Das Gespräch ist für Sie beendet.', 'The call has ended for you.'],
+  removed: ['Sie wurden aus dem Gespräch entfernt. Bild, Ton und Schlüssel sind gelöscht.', 'You were removed from the call. Pictures, sound and keys are gone.'],
+  left: ['Sie haben das Gespräch verlassen.', 'You have left the call.'],
+  elsewhere: ['Dieser Platz wurde in einem anderen Fenster eingenommen.', 'This seat was taken in another window.'],
+  again: ['Erneut beitreten', 'Join again'],
+  signIn: ['Zur Anmeldung', 'Sign in'],
+  old: ['Dieser Browser kann Bild und Ton nicht Ende-zu-Ende verschlüsseln. Bitte nehmen Sie Chromium, Chrome oder Edge ab 141, Firefox ab 117 oder Safari ab 15.4.', 'This browser cannot encrypt pictures and sound end to end. Please use Chromium, Chrome or Edge 141, Firefox 117, Safari 15.4 or newer.'],
+  code: ['Raumschlüssel', 'Room code'],
+  codeHint: ['Zeigen alle dieselben 30 Ziffern wie die Wandanzeige und Ihr Gegenüber, hört niemand mit, auch nicht der Server. Beim Kommen und Gehen ändern sie sich.', 'If all show the same 30 digits as the wall display and your counterpart, nobody listens in, not even the server. They change when somebody comes or goes.'],
+  e2ee: ['Ende-zu-Ende-verschlüsselt', 'End-to-end encrypted'],
+  open: ['Übertragung läuft: nicht Ende-zu-Ende-verschlüsselt', 'Being streamed: not end-to-end encrypted'],
+  bundle: ['Prüfsumme des Programms', 'Checksum of this program'],
+  bundleHint: ['Das Programm kommt vom Server. Die Prüfsumme muss mit der veröffentlichten übereinstimmen; erst dann gilt die Zusage der Verschlüsselung.', 'The program comes from the server. Its checksum must equal the published one; only then the promise of encryption holds.'],
+  noRecording: ['Aufzeichnung ist hier nicht vorgesehen.', 'Recording is not offered here.'],
+  admit: ['Einlassen', 'Admit'], admitAll: ['Alle einlassen', 'Admit all'], refuse: ['Abweisen', 'Turn away'],
+  knocks: ['Es warten', 'Waiting'], byClerk: ['von der Geschäftsstelle eingelassen', 'admitted by the clerk'], notOnRoster: ['nicht auf der Teilnahmeliste', 'not on the roster'],
+  remove: ['Entfernen', 'Remove'], mute: ['Stummschalten', 'Mute'], giveFloor: ['Wort erteilen', 'Give the floor'], lower: ['Hand senken', 'Lower hand'], takeFloor: ['Wort beenden', 'End the floor'],
+  handList: ['Redeliste', 'Speaking list'], hasFloor: ['hat das Wort', 'has the floor'],
+  send: ['Senden', 'Send'], write: ['Nachricht an alle (Ende-zu-Ende-verschlüsselt)', 'Message to all (end-to-end encrypted)'],
+  chatNone: ['Noch keine Nachrichten. Wer später kommt, sieht frühere nicht.', 'No messages yet. Who comes later does not see earlier ones.'],
+  you: ['Sie', 'You'], close: ['Schließen', 'Close'],
+  noPicture: ['Kamera aus', 'Camera off'], stale: ['Kein Bild. Es kommt nichts Gültiges an.', 'No picture. Nothing valid arrives.'],
+  aloneYes: ['erklärt: keine Dritten im Raum', 'declares: no third party in the room'],
+  floorAsk: ['Sie haben das Wort.', 'You have the floor.'],
+  network: ['Netz', 'Network'], netGood: ['gut', 'good'], netFair: ['mittel', 'fair'], netPoor: ['schwach', 'poor'], netNone: ['keine Verbindung', 'no connection'],
+  sound: ['Ton einschalten', 'Turn sound on'],
+  raise: ['Die Sitzung ist strenger geworden. Gespräch umstellen?', 'The session has become stricter. Change the call?'],
+  raiseYes: ['Umstellen', 'Change'], endAll: ['Für alle beenden', 'End for all'],
+  count: ['{n} im Gespräch', '{n} in the call'],
+  nJoined: ['{who} ist beigetreten.', '{who} has joined.'], nLeft: ['{who} ist gegangen. Die Schlüssel wurden gewechselt.', '{who} has left. The keys were changed.'],
+  nFrames: ['Ungültige Daten zu {who} wurden verworfen ({detail}). Es wurde nichts davon gezeigt.', 'Invalid data for {who} was dropped ({detail}). None of it was shown.'],
+  nCommit: ['Eine unzulässige Änderung der Gruppe wurde abgelehnt ({detail}).', 'A forbidden change of the group was refused ({detail}).'],
+  nTripwire: ['Der Server hat unverschlüsselte oder fremde Daten von {who} verworfen ({detail}).', 'The server dropped unencrypted or foreign data of {who} ({detail}).'],
+  nMuted: ['{who} hat Ihr Mikrofon ausgeschaltet.', '{who} has turned your microphone off.'],
+  nPlease: ['{who} bittet Sie, das Mikrofon auszuschalten.', '{who} asks you to turn the microphone off.'],
+  nPasskey: ['{who} kommt mit einem anderen Passkey als vorhin. Bitte prüfen Sie, wer es ist.', '{who} comes with another passkey than before. Please check who it is.'],
+  nLevel: ['Der Server nennt eine weniger strenge Stufe ({detail}); es gilt weiter die strengere.', 'The server names a less strict level ({detail}); the stricter one stays.'],
+  fCamera: ['Die Kamera ließ sich nicht öffnen. Bitte erlauben Sie sie im Browser und schließen Sie andere Programme, die sie benutzen.', 'The camera could not be opened. Please allow it in the browser and close other programs that use it.'],
+  fMicrophone: ['Das Mikrofon ließ sich nicht öffnen. Bitte erlauben Sie es im Browser.', 'The microphone could not be opened. Please allow it in the browser.'],
+  fScreen: ['Der Bildschirm wurde nicht freigegeben.', 'The screen was not shared.'],
+  fSealed: ['Die Verschlüsselung hat nicht begonnen. Es wurde nichts gesendet. Bitte laden Sie die Seite neu.', 'Encryption did not begin. Nothing was sent. Please reload the page.'],
+  fEntry: ['Die Anmeldung hat nicht geklappt.', 'Sign-in failed.'],
+  needDeclaration: ['Bitte bestätigen Sie die Erklärung.', 'Please confirm the declaration.']
+} satisfies Record<string, [string, string]>
+
+export type Key = keyof typeof table
+
+export const words: Record<'level' | 'role' | 'fact', Record<string, [string, string]>> = {
+  level: { public: ['Öffentlich', 'Public'], internal: ['Intern', 'Internal'], nonpublic: ['Nichtöffentlich', 'Closed session'], confidential: ['Vertraulich', 'Confidential'] },
+  role: {
+    chair: ['Sitzungsleitung', 'Chair'], clerk: ['Geschäftsstelle', 'Clerk'], councillor: ['Mitglied', 'Member'], guest: ['Gast', 'Guest'],
+    gateway: ['Übergang (nicht verschlüsselt)', 'Gateway (not encrypted)'], room: ['Saal', 'Hall']
+  },
+  fact: {
+    plain: ['unverschlüsselt', 'unencrypted'], foreign: ['von jemand anderem', 'somebody else\'s'], tampered: ['verändert', 'tampered with'], replayed: ['wiederholt', 'repeated'],
+    tag: ['aus anderer Gruppe', 'of another group'], leaf: ['fremder Schlüssel', 'another\'s key'], epoch: ['abgelaufener Schlüssel', 'expired key'], counter: ['wiederholt', 'repeated'], 'no-leaf': ['noch nicht aufgenommen', 'not taken in yet']
+  }
+}
+
+let lang: Lang = 'de'
+export const setLang = (l: Lang): void => { lang = l }
+export const english = (): boolean => lang === 'en'
+
+export function t (key: Key, fill: Record<string, string> = {}): string {
+  return table[key][lang === 'en' ? 1 : 0].replace(/\{(\w+)\}/g, (_, k: string) => fill[k] ?? '')
+}
+
+export const word = (kind: keyof typeof words, key: string): string => words[kind][key]?.[lang === 'en' ? 1 : 0] ?? key
+export const keys = Object.keys(table) as Key[]

@@ -1,0 +1,19 @@
+// Wire is what page and worker say to each other.
+import type { Codec, Source, Why } from './frames'
+
+// TransformOptions go with RTCRtpScriptTransform. A video transform knows one codec: the call's.
+export type TransformOptions =
+  | { role: 'send', id: string, source: Source, codec: Codec }
+  | { role: 'receive', id: string, source: Source, codec: Codec, leaf: number }
+
+export type ToWorker =
+  // hold stops sending until the next turn: a commit is here, and its keys are not yet
+  | { type: 'hold' }
+  | { type: 'turn', roomTag: number, leaf: number, epoch: bigint, secrets: Array<[leaf: number, secret: Uint8Array]>, removal: boolean, reply: number }
+  | { type: 'drop' }
+
+export interface TrackCount { id: string, ok: number, refused: number, why: Partial<Record<Why, number>>, last: number }
+
+export type FromWorker =
+  | { type: 'turned', reply: number }
+  | { type: 'counts', tracks: TrackCount[] }
