@@ -71,7 +71,7 @@ func (f *exportFlags) run(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	a, err := compliance.Assess(entries, period, compliance.Default())
+	a, err := compliance.Assess(entries, period, compliance.Default().With(compliance.Conference()...))
 	if err != nil {
 		return err
 	}

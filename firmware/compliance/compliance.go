@@ -76,6 +76,7 @@ const (
 	Edition2023 Source = "grundschutz-2023" // IT-Grundschutz-Kompendium, Edition 2023
 	Plus        Source = "grundschutz++"    // BSI, Stand-der-Technik-Bibliothek
 	House       Source = "hausregel"        // the room's own rule, no requirement of the BSI
+	DSK         Source = "dsk-konferenz"    // guidance of the data protection authorities on video conferences
 )
 
 // Text returns the source's name.
@@ -84,6 +85,7 @@ func (s Source) Text(lang string) string {
 		Edition2023: {"IT-Grundschutz-Kompendium, Edition 2023", "IT-Grundschutz compendium, edition 2023"},
 		Plus:        {"Grundschutz++ (Stand-der-Technik-Bibliothek des BSI)", "Grundschutz++ (state of the art library of the BSI)"},
 		House:       {"Hausregel (keine Anforderung des BSI)", "House rule (no requirement of the BSI)"},
+		DSK:         {"Videokonferenz (DSK-Orientierungshilfe 23.10.2020, APP.5.4, KONF)", "Video conference (DSK guidance of 23 October 2020, APP.5.4, KONF)"},
 	}[s].In(lang)
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"subrosa/firmware/alarm"
+	"subrosa/firmware/conference/dsk"
 	"subrosa/firmware/journal"
 	"subrosa/firmware/panel"
 )
@@ -46,6 +47,8 @@ type Figures struct {
 	SelfTests SelfTests
 	Gaps      []Gap // in which the unit did not run
 	Breaks    int   // journal.broken
+	// Conference holds what conferences have seen of themselves: by the id of a rule, in order or not, probe by probe.
+	Conference map[string][]bool
 }
 
 // SelfTests counts tests of the microphone with the unit's own sound.
@@ -121,6 +124,8 @@ func (r *reader) entry(e Numbered) {
 		r.tested(e, in)
 	case alarm.KindRaised, alarm.KindChanged, alarm.KindAcknowledged:
 		r.alarm(e, in)
+	case dsk.KindChecked:
+		r.conference(e, in)
 	case journal.KindBroken:
 		if in {
 			r.f.Breaks++

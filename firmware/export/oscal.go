@@ -68,6 +68,8 @@ func (e *export) back(used ...string) *oscal.BackMatter {
 			Rlinks:      []oscal.Rlink{{Href: "./" + controlsFile, MediaType: "application/oscal.catalog+json"}, {Href: "./" + licenceFile, MediaType: "text/plain"}}},
 		"2023": {Title: "IT-Grundschutz-Kompendium, Edition 2023", Description: "Nur Kennungen und Titel; Inhalte in eigenen Worten.",
 			Rlinks: []oscal.Rlink{{Href: "https://www.bsi.bund.de/grundschutz", MediaType: "text/html"}}},
+		"dsk": {Title: "Orientierungshilfe Videokonferenzsysteme der Datenschutzkonferenz, 23.10.2020", Description: "Nur Fundstellen; Inhalte in eigenen Worten.",
+			Rlinks: []oscal.Rlink{{Href: "https://www.datenschutzkonferenz-online.de/orientierungshilfen.html", MediaType: "text/html"}}},
 		"house":    {Title: "Hausregeln des Raums", Description: "Keine Anforderungen des BSI."},
 		"evidence": {Title: "Nachweispaket", Description: "Einträge des Protokolls mit Beweisen; wird getrennt erzeugt.", Rlinks: []oscal.Rlink{{Href: "../" + Folder + "/LIESMICH.txt", MediaType: "text/plain"}}},
 	}
@@ -201,7 +203,7 @@ func (e *export) component() *oscal.Component {
 	for _, s := range []struct {
 		source compliance.Source
 		name   string
-	}{{compliance.Edition2023, "2023"}, {compliance.Plus, "bsi"}, {compliance.House, "house"}} {
+	}{{compliance.Edition2023, "2023"}, {compliance.Plus, "bsi"}, {compliance.House, "house"}, {compliance.DSK, "dsk"}} {
 		impl := oscal.Implementation{UUID: oscal.ID("component/" + s.name), Source: "#" + e.id("resource/"+s.name),
 			Description: "Beiträge zu: " + s.source.Text("de") + ". Keine Anforderung wird durch das Gerät allein erfüllt."}
 		if s.source == compliance.House {
@@ -222,5 +224,5 @@ func (e *export) component() *oscal.Component {
 	}
 	m := e.metadata("subrosa Raumeinheit")
 	m.Locations, m.Parties = nil, nil
-	return &oscal.Component{UUID: e.run("component-definition"), Metadata: m, Components: []oscal.DefinedComponent{c}, Back: e.back("2023", "bsi", "house")}
+	return &oscal.Component{UUID: e.run("component-definition"), Metadata: m, Components: []oscal.DefinedComponent{c}, Back: e.back("2023", "bsi", "house", "dsk")}
 }

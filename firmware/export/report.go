@@ -64,7 +64,7 @@ func (e *export) scope(p paper) {
 func (e *export) requirements(p paper) {
 	p.heading("Anforderungen mit Vorschlag")
 	cols := []column{{"Teil", 25}, {"Inhalt (eigene Worte)", 42}, {"Vorschlag", 18}, {"Abdeckung", 36}, {"Bleibt organisatorisch", width - 121}}
-	for _, s := range []compliance.Source{compliance.Edition2023, compliance.Plus, compliance.House} {
+	for _, s := range []compliance.Source{compliance.Edition2023, compliance.Plus, compliance.House, compliance.DSK} {
 		var rows [][]cell
 		var none []string
 		for _, r := range e.Results {

@@ -36,12 +36,12 @@ type veoEntry struct {
 	Origination string `json:"origination"`
 }
 
-// veo returns the patch. House rules are no requirements and stay out; so does what was not measured, which must not overwrite what
+// veo returns the patch. House rules and the list on conferences are no requirements of its catalogue and stay out; so does what was not measured, which must not overwrite what
 // people have entered.
 func (e *export) veo() ([]byte, error) {
 	p := veoPatch{Format: "subrosa-veo-patch/1", Target: veoTarget{e.about.Room, e.about.Name}, Notice: proposal, Set: []veoEntry{}}
 	for _, r := range e.Results {
-		if r.Source == compliance.House || r.Status == compliance.Unmeasured {
+		if r.Source == compliance.House || r.Source == compliance.DSK || r.Status == compliance.Unmeasured {
 			continue
 		}
 		lines := []string{fmt.Sprintf("subrosa, %s: Messwerte zu %d von %d Teilen.", e.period(), r.Measured(), len(r.Parts))}

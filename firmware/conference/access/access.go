@@ -74,6 +74,7 @@ type Service struct {
 	watch    sync.Mutex // apart from mu, which is held while the disk writes
 	watchers map[int]func(Ended)
 	serial   int
+	probes   map[string]probed // by room
 	seen     roles
 }
 
@@ -105,7 +106,7 @@ func Open(o Options) (*Service, error) {
 	if o.Journal == nil || len(o.Rosters) == 0 || o.Log == nil {
 		return nil, errors.New("access: wants a journal, a log and the roster of at least one room")
 	}
-	s := &Service{o: o, origin: u.Scheme + "://" + u.Host, name: u.Hostname(), watchers: map[int]func(Ended){}, seen: roles{by: map[string]roster.Role{}}, queue: make(chan queued, 4*roster.MaxMembers)}
+	s := &Service{o: o, origin: u.Scheme + "://" + u.Host, name: u.Hostname(), watchers: map[int]func(Ended){}, probes: map[string]probed{}, seen: roles{by: map[string]roster.Role{}}, queue: make(chan queued, 4*roster.MaxMembers)}
 	yes := true
 	s.auth, err = webauthn.New(&webauthn.Config{
 		RPID: s.name, RPDisplayName: o.Name, RPOrigins: []string{s.origin}, AttestationPreference: protocol.PreferNoAttestation,
@@ -352,8 +353,15 @@ func (s *Service) onAnyRoster(member string) bool {
 	return false
 }
 
-// Sweep ends what is over at now. Call it every few seconds.
+// Sweep ends what is over at now, writes what waits for the journal, and lets the conference look at itself where that is due.
+// Call it every few seconds.
 func (s *Service) Sweep(now time.Time) (n int, err error) {
+	n, err = s.sweep(now)
+	s.probe(now)
+	return n, err
+}
+
+func (s *Service) sweep(now time.Time) (n int, err error) {
 	for _, r := range s.o.Rosters {
 		r.Expire(now) // tells rosterChanged
 	}
@@ -369,6 +377,9 @@ func (s *Service) Sweep(now time.Time) (n int, err error) {
 		}
 		for _, until := range b.Consents {
 			any = any || !now.Before(until)
+		}
+		for _, i := range b.Invites {
+			any = any || now.Sub(i.To) > keepOver
 		}
 	})
 	if !any {

@@ -49,10 +49,14 @@ func (s *Service) record(kind, room string, n note) error {
 	if err != nil {
 		return fmt.Errorf("access: %w", err)
 	}
+	return s.append(kind, room, payload)
+}
+
+func (s *Service) append(kind, room string, payload []byte) error {
 	at, quality := s.time()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	_, err = s.o.Journal.Append(ctx, journal.Entry{Kind: kind, Time: at, Quality: quality, Room: room, Requires: requires[kind], Payload: payload})
+	_, err := s.o.Journal.Append(ctx, journal.Entry{Kind: kind, Time: at, Quality: quality, Room: room, Requires: requires[kind], Payload: payload})
 	if err != nil {
 		return fmt.Errorf("access: %w", err)
 	}
