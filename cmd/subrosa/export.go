@@ -16,9 +16,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"subrosa/docs/vorlagen"
+	evidence "subrosa/firmware/bundle"
+	"subrosa/firmware/checkpoint"
 	"subrosa/firmware/compliance"
 	"subrosa/firmware/export"
 	"subrosa/firmware/journal"
+	"subrosa/firmware/keyring"
 )
 
 // exportFlags are those of export.
@@ -26,7 +29,8 @@ type exportFlags struct {
 	room, name, organisation string
 	from, to, zone           string
 	state, out               string
-	replace, json            bool
+	replace, json, bundle    bool
+	upload                   uploadFlags
 }
 
 func newExportCommand() *cobra.Command {
@@ -36,15 +40,21 @@ func newExportCommand() *cobra.Command {
 		Short: "Write what a room's journal contributes to a Grundschutz check",
 		Long: `Reads the journal of a room's unit, which may run meanwhile, and writes for a period: a report to sign (PDF), the
 Grundschutz check (XLSX, CSV), OSCAL 1.1.3 documents and a patch for verinice.veo. The same journal gives the same files.
-Every status is a proposal; the officer decides. The days are counted from midnight in --zone, --to is the last of them.`,
+Every status is a proposal; the officer decides. The days are counted from midnight in --zone, --to is the last of them.
+
+With --upload the files also go into a folder of a WebDAV server, such as Nextcloud's. Each is there whole or not at all; an
+upload that was cut off is run again. What is there with other contents is left alone unless --replace: people enter decisions.
+The folder's own folder must exist. Whoever can read the folder reads findings and times: share it with the officer alone.`,
 		Example: `  subrosa export --room ratssaal --from 2026-11-01 --to 2026-11-30 --state /var/lib/subrosa --out november
+  subrosa export --room ratssaal --from 2026-11-01 --to 2026-11-30 --state /var/lib/subrosa --out november --bundle \
+    --upload https://cloud.example/remote.php/dav/files/isb/Nachweise/november --upload-user isb --upload-password app-password
   subrosa export templates --out vorlagen`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return helpOnly(cmd, args)
 			}
-			return f.run(cmd.OutOrStdout())
+			return f.run(cmd)
 		},
 	}
 	fl := cmd.Flags()
@@ -58,14 +68,20 @@ Every status is a proposal; the officer decides. The days are counted from midni
 	fl.StringVar(&f.out, "out", "", "`folder` to write to")
 	fl.BoolVar(&f.replace, "replace", false, "replace files that are there and differ; decisions entered in them are lost")
 	fl.BoolVar(&f.json, "json", false, "one line of JSON")
+	fl.BoolVar(&f.bundle, "bundle", false, "with the evidence bundle of the period, in nachweis/")
+	f.upload.register(cmd)
 	cmd.AddCommand(newExportTemplates())
 	return cmd
 }
 
-func (f *exportFlags) run(w io.Writer) error {
+func (f *exportFlags) run(cmd *cobra.Command) error {
 	period, err := f.period()
 	if err != nil {
 		return usage(err)
+	}
+	folder, err := f.upload.open(f.replace, cmd.ErrOrStderr())
+	if err != nil {
+		return err
 	}
 	entries, err := f.read()
 	if err != nil {
@@ -78,14 +94,59 @@ func (f *exportFlags) run(w io.Writer) error {
 	if rooms := a.Figures.Rooms; slices.ContainsFunc(rooms, func(r string) bool { return r != f.room }) {
 		return exit{exitInput, fmt.Errorf("the journal in %s is of room %s, not %s", f.state, strings.Join(rooms, ", "), f.room)}
 	}
-	files, err := export.Files(a, export.About{Room: f.room, Name: f.name, Organisation: f.organisation})
+	files, err := f.files(a, period, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
 	if err := writeFiles(f.out, files, f.replace); err != nil {
 		return err
 	}
-	return f.tell(w, a, files)
+	if err := upload(cmd.Context(), folder, files); err != nil {
+		return err
+	}
+	return f.tell(cmd.OutOrStdout(), a, files)
+}
+
+// files makes the files, with the bundle if it is wanted, and what the unit's key and last checkpoint tell if they are here.
+func (f *exportFlags) files(a compliance.Assessment, period compliance.Period, stderr io.Writer) ([]export.File, error) {
+	about := export.About{Room: f.room, Name: f.name, Organisation: f.organisation}
+	key, err := keyring.Load(f.state)
+	if err != nil && (f.bundle || !errors.Is(err, keyring.ErrNone)) {
+		return nil, exit{exitInput, err}
+	}
+	var proof []export.File
+	if f.bundle {
+		file, report, err := proofFile(f.state, period, key, stderr)
+		if err != nil {
+			return nil, err
+		}
+		if report.Verdict != evidence.Intact {
+			return nil, fmt.Errorf("the bundle of this time does not verify; an export must not rest on it:\n%s", report.Text("en"))
+		}
+		proof = []export.File{file}
+	}
+	if err == nil {
+		pin, err := checkpoint.PinOf(key.Public)
+		if err != nil {
+			return nil, err
+		}
+		about.Fingerprint = pin.String()
+		if about.Checkpoint, err = lastShort(f.state); err != nil {
+			return nil, err
+		}
+	}
+	files, err := export.Files(a, about)
+	return append(files, proof...), err
+}
+
+// lastShort is the checkpoint that was signed last, for paper; "" if there is none.
+func lastShort(state string) (string, error) {
+	b, err := journal.LastCheckpoint(filepath.Join(state, "journal"))
+	if err != nil || b == nil {
+		return "", err
+	}
+	c, err := checkpoint.Parse(b)
+	return c.Short(), err
 }
 
 func (f *exportFlags) period() (p compliance.Period, err error) {

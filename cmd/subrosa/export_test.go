@@ -16,8 +16,13 @@ import (
 
 // exportState is a unit's state after a month, its journal still open for writing.
 func exportState(t *testing.T) string {
+	dir, _ := exportJournal(t)
+	return dir
+}
+
+func exportJournal(t *testing.T) (dir string, j *journal.Journal) {
 	t.Helper()
-	dir := t.TempDir()
+	dir = t.TempDir()
 	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{SegmentBytes: 8 << 10})
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +33,7 @@ func exportState(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	return dir
+	return dir, j
 }
 
 func TestExport(t *testing.T) {
