@@ -149,6 +149,11 @@ func makeVectors(t *testing.T) vectors {
 	room := claim()
 	room.Role, room.Factors, room.Member = roster.Room, []level.Factor{level.Certificate}, "ratssaal-1"
 	add("the room's unit", sign(t, encode(t, room), nil), good)
+	for _, role := range roster.Roles() { // whoever may be on a roster may be in a call
+		c := claim()
+		c.Role = role
+		add("role "+string(role), sign(t, encode(t, c), nil), func(x *bindingVector) { x.Level = level.Nonpublic })
+	}
 	badBindings(t, ec, plain, add, fails)
 	v.Admissions = admissionVectors(t, plain)
 	return v

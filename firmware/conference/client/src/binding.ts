@@ -21,7 +21,7 @@ interface Proof { key: Jwk, auth: Bytes, client: Bytes, sig: Bytes }
 
 export interface Want { server: Uint8Array, room: string, key: Uint8Array, origin: string, level: Level, now: number }
 
-const roles = ['chair', 'clerk', 'councillor', 'guest', 'gateway', 'room']
+const roles = ['chair', 'clerk', 'councillor', 'staff', 'guest', 'interpreter', 'gateway', 'room'] // those of firmware/roster
 const factors = ['invite', 'sso', 'sso-strong', 'passkey', 'totp', 'certificate']
 const id = /^[a-z0-9-]{1,32}$/
 

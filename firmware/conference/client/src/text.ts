@@ -81,6 +81,7 @@ export const words: Record<'level' | 'role' | 'fact', Record<string, [string, st
   level: { public: ['Öffentlich', 'Public'], internal: ['Intern', 'Internal'], nonpublic: ['Nichtöffentlich', 'Closed session'], confidential: ['Vertraulich', 'Confidential'] },
   role: {
     chair: ['Sitzungsleitung', 'Chair'], clerk: ['Geschäftsstelle', 'Clerk'], councillor: ['Mitglied', 'Member'], guest: ['Gast', 'Guest'],
+    staff: ['Verwaltung', 'Staff'], interpreter: ['Dolmetschen', 'Interpreter'],
     gateway: ['Übergang (nicht verschlüsselt)', 'Gateway (not encrypted)'], room: ['Saal', 'Hall']
   },
   fact: {
