@@ -4,32 +4,19 @@ import (
 	"maps"
 	"slices"
 	"time"
-)
 
-// States of a device, as connectors report them.
-const (
-	Unmanaged      = "unmanaged"
-	Unknown        = "unknown"
-	Pending        = "pending"
-	Offline        = "offline"
-	NotNow         = "notnow"
-	LockedAcked    = "locked-acked"
-	LockedVerified = "locked-verified"
-	Partial        = "partial"
-	Error          = "error"
-	Restoring      = "restoring"
-	OpenVerified   = "open-verified"
-	Stuck          = "stuck"
+	"subrosa/mdm"
 )
 
 // Report is what one connector says of the room.
 type Report struct {
-	Version        uint64         // of the wish that it acts upon
-	States         map[string]int // how many devices are in each state
-	Microphones    int            // how many could be switched off
-	MicrophonesOff int            // how many are, by their own word
-	Evidence       string         // the weakest that counts for "off", for the record
-	Fault          string         // slug of what keeps the connector from working; "": nothing
+	Version        uint64            // of the wish that it acts upon
+	Count          uint64            // of the report itself
+	States         map[mdm.State]int // how many devices are in each state
+	Microphones    int               // how many could be switched off
+	MicrophonesOff int               // how many are, by their own word
+	Evidence       mdm.Evidence      // the weakest that counts for "off"
+	Fault          string            // slug of what keeps the connector from working; "": nothing
 	At             time.Time
 }
 
@@ -37,7 +24,9 @@ type Report struct {
 type Posture struct {
 	Off   int       `json:"off"`   // assistants proven off
 	Total int       `json:"total"` // devices managed
-	At    time.Time `json:"at"`
+	At    time.Time `json:"at"`    // of the oldest proof that counts
+	// Evidence is the weakest that counts for Off.
+	Evidence mdm.Evidence `json:"evidence,omitempty"`
 }
 
 // connector is one bridge to a device management.
@@ -73,7 +62,7 @@ func (d *Desk) Online(now time.Time, id string, online bool) {
 // Take takes what a connector reports for the room; nil: its topic was emptied.
 func (d *Desk) Take(id string, r *Report) {
 	c := d.conn(id)
-	if r == nil || c.report == nil || r.Version >= c.report.Version {
+	if r == nil || c.report == nil || r.Count >= c.report.Count {
 		c.report = r
 	}
 }
@@ -186,10 +175,10 @@ func (s *Status) add(c *connector, m Memory) (managed int) {
 	for _, n := range r.States {
 		managed += n
 	}
-	managed -= r.States[Unmanaged]
+	managed -= r.States[mdm.Unmanaged]
 	if !m.Locked {
 		if c.online && m.Version > 0 {
-			s.Returning += managed - r.States[OpenVerified]
+			s.Returning += managed - r.States[mdm.OpenVerified]
 		}
 		return managed
 	}
@@ -208,21 +197,21 @@ func (s *Status) add(c *connector, m Memory) (managed int) {
 	return managed
 }
 
-func (s *Status) count(state string, n int) {
+func (s *Status) count(state mdm.State, n int) {
 	switch state {
-	case LockedVerified:
+	case mdm.LockedVerified:
 		s.Off += n
-	case LockedAcked:
+	case mdm.LockedAcked:
 		s.Claimed += n
-	case NotNow:
+	case mdm.NotNow:
 		s.Locked += n
-	case Partial:
+	case mdm.Partial:
 		s.Partial += n
-	case Offline:
+	case mdm.Offline:
 		s.Offline += n
-	case Error, Stuck:
+	case mdm.Error, mdm.Stuck:
 		s.Failed += n
-	case Unmanaged: // what is left over is unmanaged: another connector may manage it
+	case mdm.Unmanaged: // what is left over is unmanaged: another connector may manage it
 	default: // unknown, pending, or open although we want it locked
 		s.Waiting += n
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"subrosa/firmware/session"
+	"subrosa/mdm"
 )
 
 // counted is a desk whose session of 18 devices is locked.
@@ -49,18 +50,18 @@ func TestWords(t *testing.T) {
 	check("no connector", "Keine Verwaltung der Geräte verbunden: Telefone ins Schließfach", nil)
 	d.Online(t0, "nanomdm", true)
 	check("not spoken yet", "Assistenten aus: 0 · wird gesperrt: 18", nil)
-	d.Take("nanomdm", &Report{Version: v - 1, States: map[string]int{LockedVerified: 14}})
+	d.Take("nanomdm", &Report{Count: 1, Version: v - 1, States: map[mdm.State]int{mdm.LockedVerified: 14}})
 	check("of an earlier session", "Assistenten aus: 0 · wird gesperrt: 18", nil)
-	d.Take("nanomdm", &Report{Version: v, States: map[string]int{LockedVerified: 11, NotNow: 3, Unmanaged: 4}, Microphones: 5, MicrophonesOff: 5})
+	d.Take("nanomdm", &Report{Count: 2, Version: v, States: map[mdm.State]int{mdm.LockedVerified: 11, mdm.NotNow: 3, mdm.Unmanaged: 4}, Microphones: 5, MicrophonesOff: 5})
 	check("as in the issue", "Assistenten aus: 11 · Bildschirm gesperrt, bitte einmal entsperren: 3 · nicht verwaltet: 4 · Mikrofon abschaltbar: 5, davon aus: 5", false)
-	d.Take("nanomdm", &Report{Version: v + 1, States: map[string]int{LockedVerified: 14, Unmanaged: 4}})
+	d.Take("nanomdm", &Report{Count: 3, Version: v + 1, States: map[mdm.State]int{mdm.LockedVerified: 14, mdm.Unmanaged: 4}})
 	check("unlocked once", "Assistenten aus: 14 · nicht verwaltet: 4", nil)
 	d.Online(t0, "agent", true)
-	d.Take("agent", &Report{Version: v, States: map[string]int{LockedVerified: 2, LockedAcked: 1, Partial: 1, Unmanaged: 14}})
+	d.Take("agent", &Report{Count: 4, Version: v, States: map[mdm.State]int{mdm.LockedVerified: 2, mdm.LockedAcked: 1, mdm.Partial: 1, mdm.Unmanaged: 14}})
 	check("two connectors", "Assistenten aus: 16 · zugestellt, nicht nachweisbar: 1 · teilweise aus: 1", false)
-	d.Take("agent", &Report{Version: v + 1, States: map[string]int{LockedVerified: 4, Unmanaged: 14}})
+	d.Take("agent", &Report{Count: 5, Version: v + 1, States: map[mdm.State]int{mdm.LockedVerified: 4, mdm.Unmanaged: 14}})
 	check("all of them", "Assistenten aus: 18", true)
-	d.Take("agent", &Report{Version: v, States: map[string]int{Error: 4}})
+	d.Take("agent", &Report{Count: 0, Version: v + 1, States: map[mdm.State]int{mdm.Error: 4}})
 	check("an old word", "Assistenten aus: 18", true)
 	d.Online(t0, "nanomdm", false)
 	check("one is lost", "Assistenten aus: 4 · ohne Rückmeldung: 14 / Verbindung zur Geräteverwaltung unterbrochen (1 von 2): Telefone ins Schließfach", nil)
@@ -68,7 +69,7 @@ func TestWords(t *testing.T) {
 	check("all are lost", "Verwaltung der Geräte nicht erreichbar: Telefone ins Schließfach", nil)
 	d.Online(t0, "agent", true)
 	d.Take("nanomdm", nil)
-	d.Take("agent", &Report{Version: v + 1, States: map[string]int{Error: 1, Stuck: 1, Offline: 1, Pending: 1}})
+	d.Take("agent", &Report{Count: 7, Version: v + 1, States: map[mdm.State]int{mdm.Error: 1, mdm.Stuck: 1, mdm.Offline: 1, mdm.Pending: 1}})
 	check("trouble", "Assistenten aus: 0 · wird gesperrt: 1 · nicht erreichbar: 1 · nicht gesperrt: 2 · ohne Rückmeldung: 14 / "+
 		"Verbindung zur Geräteverwaltung unterbrochen (1 von 2): Telefone ins Schließfach", false)
 }
@@ -76,16 +77,16 @@ func TestWords(t *testing.T) {
 func TestGivingBack(t *testing.T) {
 	d, v := counted(t)
 	d.Online(t0, "nanomdm", true)
-	d.Take("nanomdm", &Report{Version: v, States: map[string]int{LockedVerified: 18}})
+	d.Take("nanomdm", &Report{Count: 8, Version: v, States: map[mdm.State]int{mdm.LockedVerified: 18}})
 	d.Step(t0, room(session.Restoring))
 	if got, want := words(d.Status(t0)), "Sperre aufgehoben; noch nicht zurückgestellt: 18"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	d.Take("nanomdm", &Report{Version: v + 1, States: map[string]int{OpenVerified: 17, Restoring: 1}})
+	d.Take("nanomdm", &Report{Count: 9, Version: v + 1, States: map[mdm.State]int{mdm.OpenVerified: 17, mdm.Restoring: 1}})
 	if got, want := words(d.Status(t0)), "Sperre aufgehoben; noch nicht zurückgestellt: 1"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	d.Take("nanomdm", &Report{Version: v + 1, States: map[string]int{OpenVerified: 18}})
+	d.Take("nanomdm", &Report{Count: 10, Version: v + 1, States: map[mdm.State]int{mdm.OpenVerified: 18}})
 	if s := d.Status(t0); s.Phase != Idle || len(s.Lines()) != 0 {
 		t.Errorf("%+v", s)
 	}

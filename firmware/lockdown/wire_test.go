@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"subrosa/mdm"
 )
 
 func TestWire(t *testing.T) {
@@ -14,23 +16,26 @@ func TestWire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got Desired
-	if err := json.Unmarshal(b, &got); err != nil || got.Mode != "locked" || got.Version != w.Version || got.LeaseS != 300 || !slices.Equal(got.Devices, []string{"d-7f3a"}) {
+	got, err := mdm.ReadDesired(b)
+	if err != nil || got.Mode != mdm.Locked || got.Version != w.Version || got.LeaseS != 300 || !slices.Equal(got.Devices, []string{"d-7f3a"}) {
 		t.Errorf("%s, %v", b, err)
 	}
 	w, _ = d.Step(t0, room("open"))
-	if b, err = json.Marshal(Wire(w)); err != nil || !strings.Contains(string(b), `"mode":"open"`) || !strings.Contains(string(b), `"devices":[]`) {
+	b, err = json.Marshal(Wire(w))
+	if _, bad := mdm.ReadDesired(b); err != nil || bad != nil || !strings.Contains(string(b), `"mode":"open"`) || !strings.Contains(string(b), `"devices":[]`) {
 		t.Errorf("%s, %v", b, err)
 	}
 }
 
 func TestRead(t *testing.T) {
-	for _, bad := range []string{`[]`, `{"version":1,"counts":{"notnow":-1}}`, `{"version":-1}`, `{"version":1,"microphones":{"can":1,"off":2}}`, `{"counts":{"x":1e9}}`} {
+	for _, bad := range []string{`[]`, `{"mode":"locked","evidence":"none","counts":{"notnow":-1}}`, `{"mode":"locked","evidence":"none","counts":{"asleep":1}}`,
+		`{"mode":"locked","evidence":"none","microphones":{"can":1,"off":2}}`, `{"mode":"locked","evidence":"none","names":[]}`} {
 		if r, err := ReadReport([]byte(bad)); err == nil {
 			t.Errorf("report %s is read as %+v", bad, r)
 		}
 	}
-	for _, bad := range []string{`[]`, `{"off":1,"total":2}`, `{"off":3,"total":2,"at":"2026-11-21T18:02:00Z"}`, `{"off":-1,"total":2,"at":"2026-11-21T18:02:00Z"}`} {
+	for _, bad := range []string{`[]`, `{"off":1,"total":2,"evidence":"none"}`, `{"off":3,"total":2,"at":"2026-11-21T18:02:00Z","evidence":"none"}`,
+		`{"off":-1,"total":2,"at":"2026-11-21T18:02:00Z","evidence":"none"}`} {
 		if p, err := ReadPosture([]byte(bad)); err == nil {
 			t.Errorf("posture %s is read as %+v", bad, p)
 		}
@@ -47,8 +52,8 @@ func TestRead(t *testing.T) {
 
 // FuzzRead: what is read can be counted without going wrong.
 func FuzzRead(f *testing.F) {
-	f.Add([]byte(`{"version":1,"counts":{"locked-verified":11,"notnow":3,"unmanaged":4},"microphones":{"can":5,"off":5}}`))
-	f.Add([]byte(`{"off":243,"total":250,"at":"2026-11-21T18:02:00Z"}`))
+	f.Add([]byte(`{"version":1,"desired_version":1e9,"mode":"locked","counts":{"locked-verified":11,"notnow":3,"unmanaged":4},"microphones":{"can":5,"off":5},"evidence":"restrictions"}`))
+	f.Add([]byte(`{"off":243,"total":250,"at":"2026-11-21T18:02:00Z","evidence":"restrictions"}`))
 	f.Add([]byte(`{"online":true}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d := desk(t)

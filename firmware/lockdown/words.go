@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"subrosa/firmware/report"
+	"subrosa/mdm"
 )
 
 // Part is a count with its words, for lists, tables and drawings.
@@ -106,10 +107,17 @@ func FaultText(slug string) report.Text {
 }
 
 var faults = map[string]report.Text{
-	"clock":       {DE: "Uhren gehen auseinander", EN: "clocks differ"},
-	"certificate": {DE: "Zertifikat wird nicht angenommen", EN: "certificate is refused"},
-	"mdm-down":    {DE: "Geräteverwaltung antwortet nicht", EN: "device management does not answer"},
-	"push":        {DE: "Benachrichtigung der Geräte schlägt fehl", EN: "devices cannot be notified"},
+	mdm.FaultUnreachable: {DE: "Geräteverwaltung antwortet nicht", EN: "device management does not answer"},
+	mdm.FaultCredentials: {DE: "Geräteverwaltung nimmt die Anmeldung nicht an", EN: "device management refuses to sign us in"},
+	mdm.FaultCert:        {DE: "Zertifikat ist nicht in Ordnung", EN: "certificate is not in order"},
+	mdm.FaultPush:        {DE: "Geräte lassen sich nicht wecken", EN: "devices cannot be woken"},
+	mdm.FaultWebhook:     {DE: "Antworten mit falscher Unterschrift", EN: "answers with a wrong signature"},
+	mdm.FaultAnswer:      {DE: "unverständliche Antworten", EN: "answers that make no sense"},
+	mdm.FaultClock:       {DE: "Uhren gehen mehr als zwei Minuten auseinander", EN: "clocks differ by more than two minutes"},
+	mdm.FaultState:       {DE: "Speicher der Anbindung lässt sich nicht beschreiben", EN: "the connector's memory cannot be written"},
+	mdm.FaultSlow:        {DE: "zu langsam für eine Sitzung", EN: "too slow for a session"},
+	mdm.FaultRefused:     {DE: "Geräte lehnen ab", EN: "devices refuse"},
+	mdm.FaultCircumvent:  {DE: "auf einem Gerät rückgängig gemacht", EN: "undone on a device"},
 }
 
 func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }

@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"subrosa/firmware/journal"
-	"subrosa/firmware/lockdown"
 	"subrosa/firmware/roster"
 	"subrosa/firmware/session"
 	"subrosa/firmware/topic"
 	"subrosa/firmware/wall"
+	"subrosa/mdm"
 )
 
 // arrive has the console publish a roster of three, two of whom have a device.
@@ -36,15 +36,16 @@ func (h *house) plan() {
 	}
 }
 
-func (h *house) wish() lockdown.Desired {
+func (h *house) wish() mdm.Desired {
 	h.t.Helper()
-	return data[lockdown.Desired](h.t, h.site, topic.LockdownDesired("ratssaal"))
+	return data[mdm.Desired](h.t, h.site, topic.LockdownDesired("ratssaal"))
 }
 
 // says has the connector report counts for the room's last wish.
 func (h *house) says(conn string, counts map[string]int) {
 	h.t.Helper()
-	h.locked(h.wants(map[string]any{"version": h.wish().Version, "counts": counts}, topic.LockdownReported("ratssaal", conn)))
+	h.reports++
+	h.locked(h.wants(map[string]any{"version": h.reports, "desired_version": h.wish().Version, "mode": "locked", "evidence": "restrictions", "counts": counts}, topic.LockdownReported("ratssaal", conn)))
 	h.work()
 }
 

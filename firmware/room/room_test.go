@@ -90,6 +90,7 @@ type house struct {
 	disk    error // what the room's own entries fail with
 	book    *alarm.Book
 	policy  *policy.Policy // nil: none
+	reports int            // of connectors
 	stop    func()
 }
 
