@@ -36,7 +36,7 @@ var (
 
 // Default is the table of what this version of the unit bears on.
 func Default() Catalogue {
-	return append(append(edition2023(), plus()...), house()...)
+	return append(append(append(edition2023(), devices()...), plus()...), house()...)
 }
 
 func edition2023() Catalogue {
@@ -111,9 +111,6 @@ func edition2023() Catalogue {
 		{ID: "SYS.3.3.A15", Title: "Schutz vor Abhören der Raumgespräche über Mobiltelefone", Level: "H", Source: Edition2023, Parts: []Part{
 			{ID: "SYS.3.3.A15.1", Text: Text{"Dasselbe Verbot aus Sicht des Telefons, Kontrolle mit Messgerät", "The same ban from the phone's side, checked by a device"}, Measure: InPart,
 				Measured: measuredPhones, Rest: restPhones, Evidence: radioEntries, Judge: withoutPhones},
-		}},
-		{ID: "SYS.3.2.1.A19", Title: "Verwendung von Sprachassistenten", Level: "S", Source: Edition2023, Parts: []Part{
-			person("SYS.3.2.1.A19.1", "Sprachassistenten nur, wo unbedingt nötig, sonst aus", "Voice assistants only where they must be, otherwise off"),
 		}},
 		{ID: "SYS.2.1.A21", Title: "Verhinderung der unautorisierten Nutzung von Rechnermikrofonen und Kameras", Level: "S", Source: Edition2023, Parts: []Part{
 			person("SYS.2.1.A21.1", "Mikrofone und Kameras von Rechnern sind aus, abgedeckt oder getrennt, wenn niemand sie braucht", "Computers' microphones and cameras are off, covered or unplugged when not needed"),

@@ -309,7 +309,7 @@ func TestCatalogueWith(t *testing.T) {
 		Parts: []compliance.Part{{ID: "APP.5.4.A7.1", Text: compliance.Text{DE: "Warteraum", EN: "Lobby"}, Measure: compliance.Full,
 			Measured: compliance.Text{DE: "Einstellung", EN: "setting"}, Evidence: []string{"conference.changed"},
 			Judge: func(*compliance.Figures) compliance.Tally { return compliance.Tally{Met: 1, Checked: 1, Total: 1} }}}}
-	lock := compliance.Requirement{ID: "SYS.3.2.1.A19", Parts: []compliance.Part{{ID: "SYS.3.2.1.A19.1", Text: compliance.Text{DE: "aus", EN: "off"},
+	lock := compliance.Requirement{ID: "SYS.2.1.A21", Parts: []compliance.Part{{ID: "SYS.2.1.A21.1", Text: compliance.Text{DE: "aus", EN: "off"},
 		Measure: compliance.InPart, Measured: compliance.Text{DE: "Sperre", EN: "lock"}, Rest: compliance.Text{DE: "Rest", EN: "rest"},
 		Evidence: []string{"lockdown.reported"}, Judge: row.Parts[0].Judge}}}
 	more := base.With(row, lock)
@@ -320,13 +320,13 @@ func TestCatalogueWith(t *testing.T) {
 	if p := part(t, a, "APP.5.4.A7.1"); p.Status != compliance.Yes {
 		t.Errorf("new row: got %s", p.Status)
 	}
-	if p := part(t, a, "SYS.3.2.1.A19.1"); p.Status != compliance.Partly {
+	if p := part(t, a, "SYS.2.1.A21.1"); p.Status != compliance.Partly {
 		t.Errorf("row that takes a place: got %s", p.Status)
 	}
 	if len(more) != len(base)+1 {
 		t.Errorf("got %d rows, want %d", len(more), len(base)+1)
 	}
-	if p := part(t, assess(t, nil, november(t)), "SYS.3.2.1.A19.1"); p.Measure != compliance.Organisational {
+	if p := part(t, assess(t, nil, november(t)), "SYS.2.1.A21.1"); p.Measure != compliance.Organisational {
 		t.Error("With has changed the table it was made from")
 	}
 }

@@ -45,8 +45,9 @@ type Figures struct {
 	Sessions  []Session
 	Alarms    []Alarm
 	SelfTests SelfTests
-	Gaps      []Gap // in which the unit did not run
-	Breaks    int   // journal.broken
+	Postures  []Posture // of connectors of the device management, by their id
+	Gaps      []Gap     // in which the unit did not run
+	Breaks    int       // journal.broken
 	// Conference holds what conferences have seen of themselves: by the id of a rule, in order or not, probe by probe.
 	Conference map[string][]bool
 }
@@ -92,6 +93,8 @@ type reader struct {
 	segments []segment  // of proven coverage in the closed part of cur
 	alarms   []*Alarm   // every one
 	byID     map[string]*Alarm
+	locked   Lock // as counted last
+	postures map[string]Posture
 }
 
 type contact struct{ guards, state string }
@@ -126,6 +129,10 @@ func (r *reader) entry(e Numbered) {
 		r.alarm(e, in)
 	case dsk.KindChecked:
 		r.conference(e, in)
+	case "lockdown.counted":
+		r.lock(e, in)
+	case "lockdown.posture":
+		r.posture(e, in)
 	case journal.KindBroken:
 		if in {
 			r.f.Breaks++
@@ -170,7 +177,7 @@ func (r *reader) payload(e Numbered, in bool, v any) bool {
 }
 
 func (r *reader) started(e Numbered, in bool) {
-	defer func() { r.contacts, r.blind = nil, false }() // they are told anew
+	defer func() { r.contacts, r.blind, r.locked = nil, false, Lock{} }() // they are told anew
 	if r.last.IsZero() {
 		return
 	}
@@ -269,6 +276,7 @@ func (r *reader) finish() {
 			r.f.Sessions = append(r.f.Sessions, *s)
 		}
 	}
+	r.finishDevices()
 	number(r.f.Sessions, r.f.Period.From.Location())
 	for _, a := range all {
 		if !r.f.Period.Holds(a.Raised) {

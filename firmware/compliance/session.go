@@ -30,6 +30,7 @@ type Session struct {
 	Contacts      int // windows and doors whose state was known when the room was closed
 	Faults        int // of contacts, then or later in the closed part
 	After         After
+	Lock          Lock   // of the voice assistants of the house's devices
 	Gaps          int    // times without a unit between handover and end
 	Hidden        int    // entries between handover and end whose payload is gone: they may have said anything
 	Quality       string // the worst of the times of its entries
@@ -178,8 +179,12 @@ func (r *reader) moved(e Numbered, in bool) {
 func (r *reader) enclose(e Numbered, c change) {
 	s := r.cur
 	s.Closed, s.Policy = e.Time, e.Policy
-	s.Points = len(c.Points)
+	s.Lock = r.locked
 	for _, p := range c.Points {
+		if p.Advisory {
+			continue // it has a row of its own
+		}
+		s.Points++
 		if !p.Proven {
 			s.Unproven = append(s.Unproven, p.Name)
 		}
@@ -213,6 +218,7 @@ func (r *reader) released(at time.Time) {
 		}
 	}
 	r.check = append(r.check, s)
+	r.locked = Lock{}
 }
 
 // closedUp looks at doors and windows when the first entry after CloseWithin has come, as they stood before it.
@@ -279,7 +285,7 @@ func unproven(c change) (out []string) {
 		if step == "" {
 			step = session.Handover
 		}
-		if !p.Proven && (step == c.From || c.From == session.Interrupted) {
+		if !p.Proven && !p.Advisory && (step == c.From || c.From == session.Interrupted) {
 			out = append(out, p.Name)
 		}
 	}
