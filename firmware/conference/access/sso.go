@@ -24,14 +24,17 @@ import (
 type SSO struct {
 	Issuer   string `json:"issuer"` // https://…; http only on localhost
 	ClientID string `json:"client_id"`
-	Secret   string `json:"-"` // from a file; "" for a public client
+	// SecretFile holds the client's secret; none for a public client. PseudonymsFile holds the office's key.
+	SecretFile     string `json:"secret_file,omitempty"`
+	PseudonymsFile string `json:"pseudonyms_file"`
+	Secret         string `json:"-"`
 	// Claim that tells people apart, "sub" by default; the same that the directory's SCIM id has, so that the pseudonyms meet.
-	Claim string `json:"claim"`
+	Claim string `json:"claim,omitempty"`
 	// ACR lists the authentication context classes that are accepted; empty: all. Strong lists those among them in which the city
 	// has itself asked for a second factor. AMR methods count the same way, by StrongAMR (RFC 8176: "mfa", "hwk").
-	ACR       []string `json:"acr"`
-	Strong    []string `json:"strong_acr"`
-	StrongAMR []string `json:"strong_amr"`
+	ACR       []string `json:"acr,omitempty"`
+	Strong    []string `json:"strong_acr,omitempty"`
+	StrongAMR []string `json:"strong_amr,omitempty"`
 	// Pseudonyms is made with the office's key, the same as in the roster's import.
 	Pseudonyms roster.Pseudonyms `json:"-"`
 	Client     *http.Client      `json:"-"` // towards the issuer; nil: http.DefaultClient with a limit of time
@@ -89,7 +92,7 @@ func (f *flows) take(now time.Time, state string) (flow, bool) {
 // Check reports what is wrong with the configuration.
 func (c *SSO) Check() error {
 	switch {
-	case !strings.HasPrefix(c.Issuer, "https://") && !strings.HasPrefix(c.Issuer, "http://localhost"):
+	case !strings.HasPrefix(c.Issuer, "https://") && !strings.HasPrefix(c.Issuer, "http://localhost:"):
 		return fmt.Errorf("access: sso: issuer %q: want https://…", c.Issuer)
 	case c.ClientID == "":
 		return errors.New("access: sso: client_id is missing")
