@@ -81,7 +81,7 @@ func (p *panelUnit) open(r *room.Room) {
 	}
 	o := board.Options{Config: p.conf.Panel, Calibration: p.table, Hardware: p.hw, Log: p.log,
 		Policy: panel.Policy{ShowsFindings: p.conf.WallShowsFindings, Reason: p.conf.Panel.SecondPress, Location: where},
-		Facts:  r.Facts, Health: r.PanelHealth, Levels: levels,
+		Facts:  r.Facts, Health: r.PanelHealth, Levels: levels, Dwell: p.clock.Now,
 		Do: func(o wall.Order) error { return r.Do(context.Background(), o) }}
 	if s := p.sim; s != nil {
 		o.Facts = func(f panel.Facts) { r.Facts(f); s.Facts(f) }

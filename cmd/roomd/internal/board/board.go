@@ -51,6 +51,7 @@ type Options struct {
 	Do          func(wall.Order) error                 // carries out a press; called on a goroutine of its own, may wait
 	Pressed     func(p button.Press, ordered wall.Act) // called with every press; ordered "": nothing
 	Now         func() time.Time                       // nil: time.Now
+	Dwell       func() time.Time                       // by which power detectors dwell: the room's time, also in a scenario; nil: Now
 }
 
 // tick is the pace of the fastest part: the button.
@@ -93,6 +94,9 @@ type part interface {
 func Open(o Options) *Board {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Dwell == nil {
+		o.Dwell = o.Now
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -312,7 +312,8 @@ func openPower(b *Board) (part, error) {
 	return &powerPart{Bank: d}, nil
 }
 
-func (p *powerPart) step(b *Board, now time.Time) error {
+func (p *powerPart) step(b *Board, _ time.Time) error {
+	now := b.o.Dwell()
 	err := p.Sample(now)
 	if p.since.IsZero() {
 		p.since = now

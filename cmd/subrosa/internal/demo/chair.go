@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -54,6 +55,43 @@ func (c *chair) post(ctx context.Context, path string, form url.Values) error {
 // press presses one button of the session, in the state that the chair sees.
 func (c *chair) press(ctx context.Context, act wall.Act, seen session.State) error {
 	return c.post(ctx, "/leitung/do", url.Values{"act": {string(act)}, "seen": {string(seen)}})
+}
+
+// reason presses a button that needs a reason.
+func (c *chair) reason(ctx context.Context, act wall.Act, seen session.State, why session.Reason) error {
+	return c.post(ctx, "/leitung/do", url.Values{"act": {string(act)}, "seen": {string(seen)}, "reason": {string(why)}})
+}
+
+// tick confirms a point of the walk.
+func (c *chair) tick(ctx context.Context, seen session.State, point string, why session.Reason) error {
+	return c.post(ctx, "/leitung/do", url.Values{"act": {string(wall.Tick)}, "seen": {string(seen)}, "point": {point}, "reason": {string(why)}})
+}
+
+// count says how many people are in the room.
+func (c *chair) count(ctx context.Context, seen session.State, heads int) error {
+	return c.post(ctx, "/leitung/do", url.Values{"act": {string(wall.Tick)}, "seen": {string(seen)}, "heads": {fmt.Sprint(heads)}})
+}
+
+// move moves something on the simulator's page.
+func (c *chair) move(ctx context.Context, name, value string) error {
+	return c.post(ctx, "/simulator/set", url.Values{"name": {name}, "value": {value}})
+}
+
+// view is what the page shows.
+func (c *chair) view(ctx context.Context) (v wall.View, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/api/view", nil)
+	if err != nil {
+		return v, err
+	}
+	resp, err := c.client.Do(req)
+	if err != nil {
+		return v, fmt.Errorf("demo: chair's page: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return v, fmt.Errorf("demo: chair's page: view answers %s", resp.Status)
+	}
+	return v, json.NewDecoder(io.LimitReader(resp.Body, 4<<20)).Decode(&v)
 }
 
 // answer answers an alarm.

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -36,7 +37,17 @@ type Options struct {
 	Once     bool    // end when everything expected has been seen, or it is too late
 	JSON     bool    // each event as a JSON line
 	Lang     string
+	Scenario string // room, the default, or council
 	Out, Err io.Writer
+}
+
+// Result is where a run has left what can be exported.
+type Result struct {
+	State    string // of the room's unit
+	Room     string
+	Name     string // of the room, for people
+	Site     string
+	From, To time.Time // first and last second of the scenario
 }
 
 // startUp is what the unit gets to start, in real time, before the scene begins.
@@ -47,25 +58,71 @@ const (
 	unitID = "ratssaal-1"
 )
 
-// Run runs the demo until ctx ends, or once. The error of a run that ends by itself says which event did not come.
-func Run(ctx context.Context, o Options) error {
+// Run runs the demo until ctx ends, or once. The error of a run that ends by itself says which event did not come. When
+// it returns, all programs have ended.
+func Run(ctx context.Context, o Options) (Result, error) {
+	s, err := scenarioOf(o.Scenario)
+	if err != nil {
+		return Result{}, err
+	}
 	bin, err := findPrograms()
 	if err != nil {
-		return err
+		return Result{}, err
 	}
-	d := &demo{Options: o, bin: bin, dir: filepath.Join(o.State, "demo")}
+	d := &demo{Options: o, scenario: s, bin: bin, dir: filepath.Join(o.State, "demo"), judge: judge{steps: s.steps, may: s.may}}
 	if err := d.prepare(); err != nil {
-		return err
+		return Result{}, err
 	}
 	defer d.stop()
 	if err := d.start(ctx); err != nil {
-		return err
+		return Result{}, err
 	}
-	return d.play(ctx)
+	if err := d.play(ctx); err != nil {
+		return Result{}, err
+	}
+	r := Result{State: filepath.Join(d.dir, "unit", "state"), Room: roomID, Name: "Ratssaal", Site: siteName, From: d.clock.Epoch, To: d.clock.Now()}
+	d.stop()
+	return r, nil
+}
+
+// siteName is a city that does not exist.
+const siteName = "Stadt Musterstadt (Demo)"
+
+// scenario is what a run shows, and what must be seen of it.
+type scenario struct {
+	name   string
+	lasts  float64                             // scenario seconds, after which it begins again
+	until  float64                             // by then everything has been seen, or it will not be
+	unit   func(*demo) (map[string]any, error) // keys of the unit's file beside those that all have
+	acts   func(d *demo, round int) []act
+	steps  []step
+	may    []step // what a run may show besides
+	strict bool   // an act that cannot be done is an error
+}
+
+// scenarios are those there are, the default first.
+func scenarios() []scenario { return []scenario{roomScenario(), councilScenario()} }
+
+// Scenarios returns their names.
+func Scenarios() (names []string) {
+	for _, s := range scenarios() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+func scenarioOf(name string) (scenario, error) {
+	for _, s := range scenarios() {
+		if name == s.name || name == "" {
+			return s, nil
+		}
+	}
+	return scenario{}, fmt.Errorf("demo: no scenario %.40q; there are %s", name, strings.Join(Scenarios(), ", "))
 }
 
 type demo struct {
 	Options
+	scenario scenario
 	bin, dir string
 	clock    clock.Scenario
 	site     *site.Site
@@ -73,11 +130,15 @@ type demo struct {
 	unit     *process
 	seen     *observer
 	chair    *chair
+	clerk    *chair
+	hall     *gateway // nil: the scenario has none
 	judge    judge
 	pages    string // http://127.0.0.1:8080
 	wall     string
 	broker   string
 	chairKey string
+	clerkKey string
+	stopped  bool
 }
 
 // say prints a line for people.
@@ -105,8 +166,8 @@ func (d *demo) prepare() error {
 		}
 	}
 	var err error
-	d.site, err = site.Init(filepath.Join(d.dir, "site"), site.Plan{Name: "Stadt Musterstadt (Demo)", Domain: "raum.example", Loopback: true,
-		Units: []site.Unit{{ID: unitID, Room: roomID}}}, time.Now(), rand.Reader)
+	d.site, err = site.Init(filepath.Join(d.dir, "site"), site.Plan{Name: siteName, Domain: "raum.example", Loopback: true,
+		Units: []site.Unit{{ID: unitID, Room: roomID}}, Gateways: []site.Remote{{ID: gatewayID, Rooms: []string{roomID}}}}, time.Now(), rand.Reader)
 	if err != nil {
 		return err
 	}
@@ -159,6 +220,13 @@ func (d *demo) unitFiles(metrics string) error {
 			{"file": rec("fm-transmitter_synthetic.cs16"), "at_s": bugAt, "until_s": bugUntil, "loop": true, "every_s": period},
 		}}},
 	}
+	if d.scenario.unit != nil {
+		more, err := d.scenario.unit(d)
+		if err != nil {
+			return err
+		}
+		maps.Copy(conf, more)
+	}
 	b, err := json.MarshalIndent(conf, "", "  ")
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
@@ -170,8 +238,8 @@ func (d *demo) unitFiles(metrics string) error {
 	if err != nil {
 		return err
 	}
-	d.chairKey = wall.NewToken()
-	return errors.Join(f.Save("slots", slot.New()), f.Save("keys", map[string]string{"Chair": d.chairKey, "Clerk": wall.NewToken()}))
+	d.chairKey, d.clerkKey = wall.NewToken(), wall.NewToken()
+	return errors.Join(f.Save("slots", slot.New()), f.Save("keys", map[string]string{"Chair": d.chairKey, "Clerk": d.clerkKey}))
 }
 
 // start starts the processes and connects to them.
@@ -206,26 +274,38 @@ func (d *demo) start(ctx context.Context) error {
 	if d.seen, err = d.observe(ctx); err != nil {
 		return err
 	}
-	stamp := now.Format(time.RFC3339Nano)
+	if d.scenario.strict {
+		if d.hall, err = d.newGateway(); err != nil {
+			return err
+		}
+	}
+	if err := d.startUnit(ctx); err != nil {
+		return err
+	}
+	d.greet(url)
+	return nil
+}
+
+// startUnit starts the unit, and lets chair and clerk in.
+func (d *demo) startUnit(ctx context.Context) (err error) {
+	stamp := d.clock.Epoch.Format(time.RFC3339Nano)
 	args := []string{"--config", filepath.Join(d.dir, "unit", "unit.json"), "--state", filepath.Join(d.dir, "unit", "state"),
 		"--epoch", stamp, "--start", stamp, "--speed", fmt.Sprint(d.Speed)}
 	if err := seal.Probe(); err != nil {
 		d.say("Der Sensor läuft unversiegelt, und die Wand sagt es: %v", "The sensor runs unsealed, and the wall says so: %v", err)
 		args = append(args, "--unsealed")
 	}
-	d.unit, err = start(d.bin, logs, "roomd", func(string) {}, args...)
-	if err != nil {
+	if d.unit, err = start(d.bin, filepath.Join(d.dir, "logs"), "roomd", func(string) {}, args...); err != nil {
 		return err
 	}
 	if err := reach(ctx, d.wall, d.unit); err != nil {
 		return err
 	}
-	d.chair, err = newChair(ctx, "http://"+d.wall, d.chairKey)
-	if err != nil {
+	if d.chair, err = newChair(ctx, "http://"+d.wall, d.chairKey); err != nil {
 		return err
 	}
-	d.greet(url)
-	return nil
+	d.clerk, err = newChair(ctx, "http://"+d.wall, d.clerkKey)
+	return err
 }
 
 func (d *demo) greet(url string) {
@@ -238,7 +318,7 @@ func (d *demo) greet(url string) {
 	d.say("  Gehört wird aus Aufnahmen: echte Sitzungssprache, eine erzeugte Ultraschall-Nachricht, synthetischer Funk.",
 		"  It hears recordings: real meeting speech, a generated ultrasonic message, synthetic radio.")
 	d.say("  Der Ablauf dauert %.0f s und beginnt dann von vorn. Ende mit Strg-C.",
-		"  The scene lasts %.0f s and then begins again. End with Ctrl-C.", period/d.Speed)
+		"  The scene lasts %.0f s and then begins again. End with Ctrl-C.", d.scenario.lasts/d.Speed)
 	d.say("", "")
 }
 
@@ -260,6 +340,12 @@ type act struct {
 	at    float64
 	ready func() bool
 	do    func(context.Context) error
+	must  string // what is waited for, in words, where a run is not in order without it
+}
+
+// roomScenario is one room and one session, for people to look at.
+func roomScenario() scenario {
+	return scenario{name: "room", lasts: period, until: onceUntil, acts: (*demo).scene, steps: expectedSteps[:]}
 }
 
 func (d *demo) scene(round int) []act {
@@ -272,44 +358,30 @@ func (d *demo) scene(round int) []act {
 	}
 	beacon := func() bool { _, ok := d.seen.alarm("ultrasonic-beacon"); return ok }
 	return []act{
-		{t0 + planAt, in(session.Open), func(context.Context) error {
+		{at: t0 + planAt, ready: in(session.Open), do: func(context.Context) error {
 			from := d.clock.Now().Add(10 * time.Minute)
 			return d.seen.plan(from, from.Add(2*time.Hour))
 		}},
-		{t0 + pressAt, in(session.Planned), press(wall.Start)},
-		{t0 + answerAt, beacon, func(ctx context.Context) error {
+		{at: t0 + pressAt, ready: in(session.Planned), do: press(wall.Start)},
+		{at: t0 + answerAt, ready: beacon, do: func(ctx context.Context) error {
 			a, _ := d.seen.alarm("ultrasonic-beacon")
 			return d.chair.answer(ctx, a.Finding.ID, alarm.Explained, "exercise")
 		}},
-		{t0 + endAt, in(session.Closed), press(wall.End)},
+		{at: t0 + endAt, ready: in(session.Closed), do: press(wall.End)},
 	}
 }
 
 // play runs the scene, again and again unless once, and prints what is seen.
 func (d *demo) play(ctx context.Context) error {
 	for round := 0; ; round++ {
-		for _, a := range d.scene(round) {
-			for at := a.at; ; at += 0.5 {
-				if done, err := d.wait(ctx, at); done || err != nil {
-					return err
-				}
-				if a.ready() || at > a.at+patience {
-					break
-				}
-			}
-			if !a.ready() {
-				continue // a visitor has done it, or wants it otherwise
-			}
-			if err := a.do(ctx); err != nil {
-				if d.Once {
-					return err
-				}
-				d.say("  (%v)", "  (%v)", err)
+		for _, a := range d.scenario.acts(d, round) {
+			if done, err := d.perform(ctx, a); done || err != nil {
+				return err
 			}
 		}
-		end := float64(round+1) * period
+		end := max(float64(round+1)*d.scenario.lasts, d.at())
 		if d.Once {
-			end = onceUntil
+			end = max(d.scenario.until, d.at()+10*d.Speed)
 		}
 		if done, err := d.wait(ctx, end); done || err != nil {
 			return err
@@ -319,6 +391,49 @@ func (d *demo) play(ctx context.Context) error {
 		}
 	}
 }
+
+// at is the scenario's time, s.
+func (d *demo) at() float64 { return d.clock.Now().Sub(d.clock.Epoch).Seconds() }
+
+// perform waits for an act's time, and then for what it needs: in scenario time, and where a run is not in order without
+// it long enough in real time for a busy machine.
+func (d *demo) perform(ctx context.Context, a act) (done bool, err error) {
+	from := max(a.at, 0)
+	if a.must != "" {
+		from = max(from, d.at())
+	}
+	last := from + patience
+	if a.must != "" {
+		last += slack.Seconds() * d.Speed
+	}
+	for at := from; ; at += 0.5 {
+		if done, err := d.wait(ctx, at); done || err != nil {
+			return done, err
+		}
+		if a.ready() {
+			break
+		}
+		if at > last {
+			if a.must != "" && d.Once {
+				return true, fmt.Errorf("demo: at %.0f s not seen: %s; %s", d.at(), a.must, d.seen.describe())
+			}
+			return false, nil // a visitor has done it, or wants it otherwise
+		}
+	}
+	if a.do == nil {
+		return false, nil
+	}
+	if err := a.do(ctx); err != nil {
+		if d.Once {
+			return true, err
+		}
+		d.say("  (%v)", "  (%v)", err)
+	}
+	return false, nil
+}
+
+// slack is what a busy machine gets beyond the scenario's patience.
+const slack = 15 * time.Second
 
 // wait prints events until the scenario time at; done means that the demo is over.
 func (d *demo) wait(ctx context.Context, at float64) (done bool, err error) {
@@ -357,6 +472,13 @@ func (d *demo) print(e Event) {
 }
 
 func (d *demo) stop() {
+	if d.stopped {
+		return
+	}
+	d.stopped = true
+	if d.hall != nil {
+		d.hall.stop()
+	}
 	if d.seen != nil {
 		d.seen.client.Disconnect(100)
 	}

@@ -119,6 +119,40 @@ func (o *observer) alarm(kind string) (alarm.Alarm, bool) {
 	return best, best.Finding.ID != ""
 }
 
+// describe says what was seen last, for the error of a run that went wrong.
+func (o *observer) describe() string {
+	r := o.session()
+	var open []string
+	for _, p := range r.Points {
+		if !p.Proven {
+			open = append(open, fmt.Sprintf("%s (%s)", p.Name, p.Detail))
+		}
+	}
+	return fmt.Sprintf("session %s, next %s, flags %v, not proven %v", r.State, r.Next, r.Flags, open)
+}
+
+// point returns a point of the session as the room reports it.
+func (o *observer) point(name string) (session.Point, bool) {
+	for _, p := range o.session().Points {
+		if p.Name == name {
+			return p, true
+		}
+	}
+	return session.Point{}, false
+}
+
+// left are the points that are neither proven nor accepted, in the handover only its own.
+func (o *observer) left() (names []string) {
+	r := o.session()
+	for _, p := range r.Points {
+		later := r.State == session.Handover && p.Step != "" && p.Step != session.Handover
+		if !p.Proven && !p.Accepted && !later {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
 // plan asks for a session, as a calendar would.
 func (o *observer) plan(from, to time.Time) error {
 	d := session.Desired{Version: o.session().DesiredVersion + 1, Writer: "demo", Role: session.Clerk, State: session.Planned,

@@ -68,16 +68,21 @@ var expectedSteps = [...]step{
 // judge follows the expected steps through the events. Nothing but the alarms among them is planted: another one, or one
 // of them twice, is a surprise.
 type judge struct {
-	came     [len(expectedSteps)]bool
+	steps    []step
+	may      []step // may come as well
+	came     []bool
 	raised   map[string]string // kind and name → id
 	surprise []Event
 }
 
 func (j *judge) see(e Event) {
+	if j.came == nil {
+		j.came = make([]bool, len(j.steps))
+	}
 	if e.Event == "alarm" && e.State == "raised" && j.surprising(e) {
 		j.surprise = append(j.surprise, e)
 	}
-	for i, s := range expectedSteps {
+	for i, s := range j.steps {
 		if !j.came[i] && s.event == e.Event {
 			j.came[i] = s.matches(e) && (s.event != "alarm" || j.under())
 			return
@@ -87,23 +92,23 @@ func (j *judge) see(e Event) {
 
 // under reports whether the session is at least on its way to closed.
 func (j *judge) under() bool {
-	return j.came[slices.IndexFunc(expectedSteps[:], func(s step) bool { return s.state == "sweep" })]
+	return j.came[slices.IndexFunc(j.steps, func(s step) bool { return s.state == "handover" })]
 }
 
 // missing returns the first step that has not come, and how many have.
 func (j *judge) missing() (first step, came int) {
-	for i := len(expectedSteps) - 1; i >= 0; i-- {
-		if j.came[i] {
+	for i := len(j.steps) - 1; i >= 0; i-- {
+		if j.came != nil && j.came[i] {
 			came++
 		} else {
-			first = expectedSteps[i]
+			first = j.steps[i]
 		}
 	}
 	return first, came
 }
 
 func (j *judge) surprising(e Event) bool {
-	if !slices.ContainsFunc(expectedSteps[:], func(s step) bool { return s.matches(e) }) {
+	if !slices.ContainsFunc(slices.Concat(j.steps, j.may), func(s step) bool { return s.matches(e) }) {
 		return true
 	}
 	what := e.Kind + " " + e.Name
@@ -119,12 +124,12 @@ func (j *judge) surprising(e Event) bool {
 
 func (j *judge) done() bool {
 	_, came := j.missing()
-	return came == len(expectedSteps)
+	return came == len(j.steps)
 }
 
 func (j *judge) err() error {
-	if first, came := j.missing(); came < len(expectedSteps) {
-		return fmt.Errorf("demo: %d of %d expected events came; missing: %v", came, len(expectedSteps), first)
+	if first, came := j.missing(); came < len(j.steps) {
+		return fmt.Errorf("demo: %d of %d expected events came; missing: %v", came, len(j.steps), first)
 	}
 	if len(j.surprise) > 0 {
 		e := j.surprise[0]

@@ -49,7 +49,7 @@ func TestJudge(t *testing.T) {
 		{"the same alarm told again", func(es []Event) []Event { return append(es, alarmOf("new-emitter", "ism433", "new-emitter")) }, ""},
 	}
 	for _, tt := range tests {
-		var j judge
+		j := judge{steps: expectedSteps[:]}
 		for _, e := range tt.spoil(run()) {
 			j.see(e)
 		}
