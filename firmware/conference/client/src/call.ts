@@ -236,7 +236,8 @@ export class Call {
     if (levels.indexOf(s.level) < levels.indexOf(this.#level)) this.on.note({ what: 'level', detail: s.level })
     this.#stricter(s.level)
     this.state = s
-    for (const id of this.knocks.keys()) if (s.people.every((p) => p.id !== id)) this.knocks.delete(id)
+    // who has been taken in waits no more; for a clerk, whom the chair's device is still to take in does not, either
+    for (const p of s.people) if (p.leaf >= 0 || this.role !== 'chair') this.knocks.delete(p.id)
     if (s.group !== undefined && this.#groupId !== '' && s.group !== this.#groupId && this.#group !== undefined) {
       // the server has the group made anew
       this.#clear()

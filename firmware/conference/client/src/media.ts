@@ -120,7 +120,7 @@ export class Media {
       const sendEncodings: RTCRtpEncodingParameters[] = source === 'camera'
         ? [{ rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 120_000 }, { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 400_000 }, { rid: 'f', maxBitrate: 1_200_000 }]
         : [{ maxBitrate: audio ? 40_000 : 1_500_000 }]
-      const t = pc.addTransceiver(audio ? 'audio' : 'video', { direction: this.#active.has(source) ? 'sendonly' : 'inactive', sendEncodings })
+      const t = pc.addTransceiver(audio ? 'audio' : 'video', { direction: 'sendonly', sendEncodings })
       const codec: Codec = audio ? 'opus' : this.codec
       setTransform(t.sender, this.worker, { role: 'send', id: `send-${source}`, source, codec })
       prefer(t, codec)
@@ -200,7 +200,6 @@ export class Media {
   async #round (pc: RTCPeerConnection | undefined): Promise<void> {
     if (pc === undefined) return
     this.#place(pc)
-    for (const [source, t] of this.#senders) t.direction = this.#active.has(source) ? 'sendonly' : 'inactive'
     await pc.setLocalDescription(await pc.createOffer())
     const n = ++this.#n
     const answer = new Promise<string>((resolve, reject) => {
