@@ -26,7 +26,6 @@ type seat struct {
 	pkg                []byte
 	admission          string
 	lobby              bool
-	member4            bool // in the group, or on the way into it
 	hand               int
 	muted              []signal.Source
 	companion, declare bool

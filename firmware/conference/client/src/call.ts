@@ -312,12 +312,17 @@ export class Call {
     await this.#keys(turn.removed.length > 0)
     for (const x of turn.added) {
       if (this.role === 'chair') this.#admitted.set(x.member, x.passkey)
-      this.on.note({ what: 'joined', who: x.member })
+      this.#announce.add(x.leaf)
+      setTimeout(() => { this.#greet(x.leaf) }, 4000)
     }
     if (this.state !== undefined) this.#wants(this.state)
     if (turn.added.length > 0) setTimeout(() => { void this.say({ t: 'self', self: this.self }).catch(() => {}) }, 100 + Math.random() * 300)
     await this.#pump()
   }
+
+  // greet says who has joined as soon as they have said their name, or without it.
+  #announce = new Set<number>()
+  #greet (leaf: number): void { if (this.#announce.delete(leaf) && this.member(leaf) !== undefined) this.on.note({ what: 'joined', who: this.nameOf(leaf) }) }
 
   // stick: a commit that the server has put first must be refused. Nothing is sent any more; others will say the same, or
   // this device is in another group than they: the code on the screen shows which.
@@ -421,7 +426,10 @@ export class Call {
     const w = heard && readWord(heard.message)
     if (heard === undefined || w === undefined) return
     const from = heard.from
-    if (w.t === 'self') this.selves.set(from.leaf, w.self)
+    if (w.t === 'self') {
+      this.selves.set(from.leaf, w.self)
+      this.#greet(from.leaf)
+    }
     if (w.t === 'chat') this.chat.push({ from: this.nameOf(from.leaf), role: from.role, text: w.text, at: w.at, own: false })
     if (w.t === 'mute' && mayOrder(from.role) && w.leaf === this.leaf && this.self.mic) {
       await this.turnOff('microphone')
