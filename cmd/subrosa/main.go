@@ -38,6 +38,7 @@ var commands = []func() *cobra.Command{
 	newSiteCommand,
 	newPolicyCommand,
 	newExportCommand,
+	newPushVeoCommand,
 	newBundleCommand,
 	newVerifyCommand,
 	newKeyCommand,
