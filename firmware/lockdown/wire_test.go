@@ -79,3 +79,39 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestFollow: who only looks on counts as the room does, also when it comes in the middle.
+func TestFollow(t *testing.T) {
+	room1, console := desk(t), desk(t)
+	w, _ := room1.Step(t0, room("planned", "a", "b"))
+	first := w.Version
+	late := desk(t)
+	for _, d := range []*Desk{room1, console, late} {
+		d.Online(t0, "x", true)
+		d.Take("x", &Report{Count: 1, Version: first, States: map[mdm.State]int{mdm.LockedVerified: 1, mdm.NotNow: 1}})
+	}
+	console.Follow(Wire(w))
+	w, ok := room1.Step(t0.Add(Default.Renew+Default.Spread), room("closed", "a", "b"))
+	if !ok {
+		t.Fatal("no renewal")
+	}
+	console.Follow(Wire(w))
+	late.Follow(Wire(w))
+	want := words(room1.Status(t0))
+	if want != "Assistenten aus: 1 · Bildschirm gesperrt, bitte einmal entsperren: 1" {
+		t.Errorf("the room: %s", want)
+	}
+	for name, d := range map[string]*Desk{"from the beginning": console, "late": late} {
+		if got := words(d.Status(t0)); got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+	if b, err := json.Marshal(late.Memory()); err != nil || strings.Contains(string(b), `"a"`) {
+		t.Errorf("%s, %v", b, err)
+	}
+	w, _ = room1.Step(t0, room("open"))
+	console.Follow(Wire(w))
+	if s := console.Status(t0); s.Phase == Locking {
+		t.Errorf("%+v", s)
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"subrosa/cmd/console/internal/store"
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/event"
+	"subrosa/firmware/lockdown"
 	"subrosa/firmware/session"
 	"subrosa/firmware/topic"
 )
@@ -38,6 +39,9 @@ type room struct {
 	units   map[string]bool
 	desired event.Stamp
 	acks    map[string]event.Stamp // by id as in the topic
+	lock    *lockdown.Desk         // of voice assistants, as counts
+	roster  event.Stamp
+	members int // on it
 }
 
 type unit struct {
@@ -62,12 +66,14 @@ type Fleet struct {
 	units   map[string]*unit
 	unsaved map[string]alarm.Alarm
 	said    map[string]time.Time // malformed topics that were logged
+	devices devices
 }
 
 // New returns the picture that the store remembers: alarms of the last days, without rooms' states.
 func New(ctx context.Context, st *store.Store, log *slog.Logger) (*Fleet, error) {
 	f := &Fleet{
 		st: st, log: log, rooms: map[string]*room{}, units: map[string]*unit{}, unsaved: map[string]alarm.Alarm{}, said: map[string]time.Time{},
+		devices: devices{online: map[string]bool{}, posture: map[string]*lockdown.Posture{}},
 	}
 	as, err := st.Alarms(ctx, "", maxAlarms)
 	if err != nil {
@@ -90,7 +96,8 @@ func (f *Fleet) room(id string) (*room, error) {
 		if len(f.rooms) >= maxRooms {
 			return nil, fmt.Errorf("more than %d rooms", maxRooms)
 		}
-		r = &room{alarms: map[string]alarm.Alarm{}, topics: map[string]string{}, units: map[string]bool{}, acks: map[string]event.Stamp{}}
+		r = &room{alarms: map[string]alarm.Alarm{}, topics: map[string]string{}, units: map[string]bool{}, acks: map[string]event.Stamp{},
+			lock: f.newDesk(time.Time{})}
 		f.rooms[id] = r
 	}
 	return r, nil
@@ -188,8 +195,12 @@ func (f *Fleet) apply(now time.Time, t topic.Topic, e event.Event, retained bool
 		}
 		return slices.Clone(u.Rooms), nil, u.apply(t, e)
 	}
+	if t.ID("conn") != "" && t.Room() == "" {
+		changed, err := f.applyConnector(now, t, e.Data)
+		return changed, nil, err
+	}
 	if t.Room() == "" {
-		return nil, nil, nil // site and device topics are not shown yet
+		return nil, nil, nil // site and device topics are not shown
 	}
 	r, err := f.room(t.Room())
 	if err != nil {
@@ -263,6 +274,9 @@ func checked[T any](e event.Event, check func(T) error) (T, error) {
 func pointer[T any](v T, err error) (*T, error) { return &v, err }
 
 func (f *Fleet) applyRoom(r *room, t topic.Topic, e event.Event) (after func(context.Context), err error) {
+	if ours, err := r.applyLock(t, e); ours {
+		return nil, err
+	}
 	switch t.Row.Pattern {
 	case "room/{room}/session/reported":
 		rep, err := checked(e, checkReport)
@@ -330,6 +344,8 @@ func (f *Fleet) forget(t topic.Topic) {
 		switch t.Row.Pattern {
 		case "room/{room}/ack/{id}":
 			delete(r.acks, t.ID("id"))
+		case "room/{room}/lockdown/{conn}/reported":
+			r.lock.Take(t.ID("conn"), nil)
 		case "room/{room}/alarm/{id}":
 			for id := range r.alarms {
 				if strings.EqualFold(id, t.ID("id")) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"subrosa/firmware/alarm"
+	"subrosa/firmware/lockdown"
 	"subrosa/firmware/report"
 	"subrosa/firmware/session"
 )
@@ -18,6 +19,8 @@ type Room struct {
 	Session *session.Report // nil: nothing reported yet
 	Alarms  []alarm.Alarm   // newest first
 	Units   []Unit          // in order of their ids
+	Lock    lockdown.Status // of voice assistants, as counts
+	Members int             // on its roster
 }
 
 // Open returns the alarms that nobody has answered and that are not over, newest first.
@@ -70,6 +73,7 @@ func (f *Fleet) copyRoom(id string) Room {
 	out := Room{ID: id, Alarms: slices.SortedFunc(maps.Values(r.alarms), func(a, b alarm.Alarm) int {
 		return cmp.Or(b.Finding.Start.Compare(a.Finding.Start), cmp.Compare(b.Finding.ID, a.Finding.ID))
 	})}
+	out.Lock, out.Members = r.lock.Status(time.Now()), r.members
 	if r.session != nil {
 		s := *r.session
 		out.Session = &s
@@ -128,3 +132,5 @@ func (f *Fleet) Stats() Stats {
 	s.Units, s.Unsaved = len(f.units), len(f.unsaved)
 	return s
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -114,6 +114,8 @@ func (h *Handler) routes() {
 	m.Handle("POST /rooms/{room}/session", h.need(access.Session, h.postSession))
 	m.Handle("POST /rooms/{room}/alarms/{id}", h.need(access.Ack, h.postAck))
 	m.Handle("POST /units/{unit}/learn", h.need(access.Baseline, h.postLearn))
+	m.Handle("POST /rooms/{room}/roster", h.need(access.Session, h.postRoster))
+	m.Handle("GET /devices", h.need(access.View, h.getDevices))
 	m.Handle("GET /units", h.need(access.View, h.getUnits))
 	m.Handle("GET /trail", h.need(access.Trail, h.getTrail))
 	m.Handle("GET /export", h.need(access.Export, h.getExport))
@@ -154,7 +156,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.chooseLang(w, r, l)
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	r.Body = http.MaxBytesReader(w, r.Body, bodyLimit(r))
 	h.guard.Handler(h.mux).ServeHTTP(w, r)
 }
 

@@ -183,19 +183,21 @@ func cannotText(lang, slug string) string { return report.CannotText(slug).In(la
 type roomPage struct {
 	frame
 	show
-	Acts     []session.Kind
-	Kinds    []option
-	Levels   []option
-	Reasons  []option // of an interruption
-	Answers  []answers
-	From, To string // defaults of the plan
-	Steps    []store.Step
-	Timeline template.HTML
-	Tracks   []trackView
-	Minutes  int
-	MayAck   bool
-	MayLearn bool
-	Waiting  map[string]bool // alarms whose answer was sent and not reported yet
+	Acts      []session.Kind
+	Kinds     []option
+	Levels    []option
+	Reasons   []option // of an interruption
+	Answers   []answers
+	From, To  string // defaults of the plan
+	Steps     []store.Step
+	Timeline  template.HTML
+	Tracks    []trackView
+	Minutes   int
+	Lock      lockView
+	MayAck    bool
+	MayRoster bool
+	MayLearn  bool
+	Waiting   map[string]bool // alarms whose answer was sent and not reported yet
 }
 
 type option struct{ Slug, Text string }
