@@ -261,6 +261,7 @@ func TestInvitesRefused(t *testing.T) {
 // TestGuessing: an address is locked after addressTries wrong tokens, and a right one does not help then. Others are not.
 func TestGuessing(t *testing.T) {
 	d := newDesk(t)
+	a, _ := d.withPasskey("m-18")
 	token := d.order("m-17", Join)
 	var locked *Locked
 	for i := range addressTries {
@@ -273,6 +274,12 @@ func TestGuessing(t *testing.T) {
 	}
 	if _, _, err := d.Redeem(token, "198.51.100.1:1"); err != nil {
 		t.Errorf("another address: %v", err)
+	}
+	options, ceremony, err := d.SignIn(peer)
+	d.must(err)
+	a.count++
+	if _, err := d.SignedIn(ceremony, a.get(options)); err != nil {
+		t.Errorf("a passkey from the locked address: %v", err)
 	}
 	if n := countKind(d.rec, KindLocked); n != 1 {
 		t.Errorf("%d lock-outs in the journal", n)
@@ -324,7 +331,7 @@ func TestPasskey(t *testing.T) {
 	}
 	a.count = 1
 	answer := a.get(options)
-	cookie, err := d.SignedIn(ceremony, answer, peer)
+	cookie, err := d.SignedIn(ceremony, answer)
 	d.must(err)
 	id := d.who(cookie)
 	if id.Member != "m-17" || !slices.Equal(id.Factors, []level.Factor{level.PasskeyUsed}) {
@@ -333,7 +340,7 @@ func TestPasskey(t *testing.T) {
 	if v := d.verdict(cookie); !v.May {
 		t.Errorf("confidential: got %+v", v)
 	}
-	if _, err := d.SignedIn(ceremony, answer, peer); !errors.Is(err, ErrCeremony) {
+	if _, err := d.SignedIn(ceremony, answer); !errors.Is(err, ErrCeremony) {
 		t.Errorf("replayed: got %v", err)
 	}
 }
@@ -361,20 +368,20 @@ func TestPasskeyRefused(t *testing.T) {
 		options, ceremony, err := d.SignIn(peer)
 		d.must(err)
 		a.count = 5
-		_, err = d.SignedIn(ceremony, a.get(options), peer)
+		_, err = d.SignedIn(ceremony, a.get(options))
 		d.must(err)
 		options, ceremony, err = d.SignIn(peer)
 		d.must(err)
 		a.count = 6
 		tt.change(d, a)
-		if _, err := d.SignedIn(ceremony, a.get(options), peer); !errors.Is(err, tt.want) {
+		if _, err := d.SignedIn(ceremony, a.get(options)); !errors.Is(err, tt.want) {
 			t.Errorf("%s: got %v, want %v", name, err, tt.want)
 		}
 		if strings.HasPrefix(name, "counter") {
 			options, ceremony, err := d.SignIn(peer)
 			d.must(err)
 			a.count = 100
-			if _, err := d.SignedIn(ceremony, a.get(options), peer); !errors.Is(err, ErrPasskey) {
+			if _, err := d.SignedIn(ceremony, a.get(options)); !errors.Is(err, ErrPasskey) {
 				t.Errorf("%s, and then a high one: got %v", name, err)
 			}
 			if countKind(d.rec, KindCloned) == 0 {
@@ -410,6 +417,48 @@ func TestEnrolOnlyByInvite(t *testing.T) {
 	guest := d.redeemed("", Join)
 	if _, _, err := d.NewKey(d.who(guest)); !errors.Is(err, ErrEnrol) {
 		t.Errorf("a guest: got %v", err)
+	}
+}
+
+// TestEnrolRefuses what is not made here, by a verified person, with a key that browsers can check.
+func TestEnrolRefuses(t *testing.T) {
+	for name, change := range map[string]func(*authenticator){
+		"another page":        func(a *authenticator) { a.origin = "https://raum.example" },
+		"another name":        func(a *authenticator) { a.rp = "raum.example" },
+		"person not verified": func(a *authenticator) { a.flags = 1 },
+		"person not present":  func(a *authenticator) { a.flags = 4 },
+	} {
+		d := newDesk(t)
+		cookie, a := d.redeemed("m-17", Enrol), newAuthenticator(t)
+		change(a)
+		options, ceremony, err := d.NewKey(d.who(cookie))
+		d.must(err)
+		if options.Response.Attestation != "none" || options.Response.AuthenticatorSelection.ResidentKey != "required" {
+			t.Errorf("options %+v", options.Response)
+		}
+		if err := d.EnrolKey(d.who(cookie), ceremony, a.create(options)); !errors.Is(err, ErrPasskey) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// TestFlood: one address cannot use up all the room for sign-ins.
+func TestFlood(t *testing.T) {
+	d := newDesk(t)
+	var err error
+	for range maxOfAddress {
+		_, _, err = d.SignIn(peer)
+		d.must(err)
+	}
+	if _, _, err = d.SignIn(peer); !errors.Is(err, ErrFull) {
+		t.Errorf("got %v", err)
+	}
+	if _, _, err = d.SignIn("198.51.100.1:1"); err != nil {
+		t.Errorf("another address: %v", err)
+	}
+	d.wait(ceremonyLife)
+	if _, _, err = d.SignIn(peer); err != nil {
+		t.Errorf("later: %v", err)
 	}
 }
 

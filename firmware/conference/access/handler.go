@@ -292,7 +292,7 @@ func (s *Service) signIn(_ http.ResponseWriter, r *http.Request, _ ask) (answer,
 }
 
 func (s *Service) signedIn(w http.ResponseWriter, r *http.Request, a ask) (answer, error) {
-	cookie, err := s.SignedIn(a.Ceremony, a.Response, r.RemoteAddr)
+	cookie, err := s.SignedIn(a.Ceremony, a.Response)
 	if err != nil {
 		return answer{}, err
 	}

@@ -347,7 +347,7 @@ func TestBind(t *testing.T) {
 	d.must(err)
 	_, ceremony, err = d.SignIn(peer)
 	d.must(err)
-	if _, err := d.SignedIn(ceremony, a.get(options), peer); !errors.Is(err, ErrPasskey) {
+	if _, err := d.SignedIn(ceremony, a.get(options)); !errors.Is(err, ErrPasskey) {
 		t.Errorf("a binding's answer signs in: got %v", err)
 	}
 	// Without a passkey the server alone vouches, and members of a confidential room refuse that.
@@ -362,6 +362,26 @@ func TestBind(t *testing.T) {
 	want.Level = level.Internal
 	if _, err := binding.Verify(token, want); err != nil {
 		t.Errorf("internal: %v", err)
+	}
+}
+
+// TestBindAsksTheRosterAgain: a claim that was begun as chair is none when the chair has become a councillor.
+func TestBindAsksTheRosterAgain(t *testing.T) {
+	d := newDesk(t)
+	a, cookie := d.withPasskey("m-chair")
+	_, options, ceremony, err := d.Bind(d.who(cookie), make([]byte, ed25519.PublicKeySize))
+	d.must(err)
+	members := d.roster.Members()
+	for i := range members {
+		if members[i].ID == "m-chair" {
+			members[i].Role = roster.Councillor
+		}
+	}
+	_, err = d.roster.Replace(d.now(), members)
+	d.must(err)
+	a.count++
+	if token, err := d.Bound(d.who(cookie), ceremony, a.get(options)); !errors.Is(err, ErrCeremony) {
+		t.Errorf("got %q, %v", token, err)
 	}
 }
 
