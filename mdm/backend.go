@@ -84,6 +84,7 @@ type Caps struct {
 	Proves Set      // of these the device tells whether they are off
 	Best   Evidence // that can be had; NoEvidence: commands are taken and nothing is told
 	Lease  bool     // the device gives itself back at Want.Until
+	Renew  bool     // the lock is to be sent again within Want.Lease
 	Slow   bool     // not fit for a session: the standing posture only
 	Self   bool     // reports on device/{dev}/lockdown/reported by itself
 	Limits []string // slugs for reports

@@ -1,0 +1,122 @@
+package mdm
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+func bench(t *testing.T, devices ...string) *Core {
+	t.Helper()
+	var list []Device
+	for _, d := range devices {
+		list = append(list, Device{ID: d, Platform: "ios"})
+	}
+	k, err := New(Default, list, modelCaps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func at(d time.Duration) Clock { return Clock{d, modelStart.Add(d)} }
+
+func modelWish(v uint64, session string, devices ...string) Desired {
+	return Desired{Version: v, Session: session, Mode: Locked, Restrict: []string{"dictation"}, LeaseS: 300, HardEnd: modelStart.Add(2 * time.Hour), Devices: devices}
+}
+
+func TestWishes(t *testing.T) {
+	k := bench(t, "d-1")
+	wish := func(now time.Duration, d Desired, made time.Duration) error { return k.Wish(at(now), "r", d, modelStart.Add(made)) }
+	w := modelWish(5, "s1", "d-1")
+	for _, tt := range []struct {
+		name string
+		now  time.Duration
+		made time.Duration
+		d    Desired
+		want error
+	}{
+		{"first", 0, 0, w, nil},
+		{"again", time.Second, 0, w, ErrStale},
+		{"older", time.Second, 0, modelWish(4, "s1", "d-1"), ErrStale},
+		{"clock ahead", time.Second, 3 * time.Minute, modelWish(6, "s1", "d-1"), ErrClock},
+		{"of a unit long gone", 10 * time.Minute, 0, modelWish(6, "s1", "d-1"), ErrClock},
+		{"renewed", 11 * time.Minute, 11 * time.Minute, modelWish(7, "s1", "d-1"), nil},
+	} {
+		if err := wish(tt.now, tt.d, tt.made); !errors.Is(err, tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
+		}
+	}
+	late := modelWish(8, "s1", "d-1")
+	late.HardEnd = late.HardEnd.Add(time.Hour)
+	if err := wish(12*time.Minute, late, 12*time.Minute); err != nil || !k.rooms["r"].HardEnd.Equal(w.HardEnd) {
+		t.Errorf("a hard end was put off to %v, %v", k.rooms["r"].HardEnd, err)
+	}
+	early := modelWish(9, "s1", "d-1")
+	early.HardEnd = modelStart.Add(20 * time.Minute)
+	if err := wish(16*time.Minute, early, 16*time.Minute); err != nil {
+		t.Error(err)
+	}
+	if k.Step(at(20*time.Minute + time.Second)); k.rooms["r"].Mode != Open {
+		t.Error("still locked after its hard end")
+	}
+	if err := wish(21*time.Minute, modelWish(10, "s1", "d-1"), 21*time.Minute); !errors.Is(err, ErrOver) {
+		t.Errorf("a session goes on after its hard end: %v", err)
+	}
+	if err := wish(22*time.Minute, modelWish(11, "s2", "d-1"), 22*time.Minute); err != nil || k.rooms["r"].Mode != Locked {
+		t.Errorf("the next session: %v", err)
+	}
+	k.Release(at(23 * time.Minute))
+	if err := wish(24*time.Minute, modelWish(12, "s2", "d-1"), 24*time.Minute); !errors.Is(err, ErrOver) || k.rooms["r"].Mode != Open {
+		t.Errorf("a released session goes on: %v", err)
+	}
+}
+
+func TestReport(t *testing.T) {
+	k := bench(t, "d-1", "d-2")
+	if err := k.Wish(at(0), "r", modelWish(1, "s1", "d-1", "d-2", "d-other"), modelStart); err != nil {
+		t.Fatal(err)
+	}
+	acts := k.Step(at(0))
+	if len(acts) != 2 || acts[0].Command.Kind != Look || acts[0].Command.ID != "sr-d-1-1-look" {
+		t.Fatalf("first %+v", acts)
+	}
+	if again := k.Step(at(time.Second)); len(again) != 0 {
+		t.Errorf("unanswered, and then %+v", again)
+	}
+	k.Take(at(time.Second), Event{Device: "d-1", Kind: Acked, Command: "sr-d-1-1-look", Observed: &Observed{Standing: Assistant, Evidence: ProfileList}})
+	k.Step(at(2 * time.Second))
+	k.Take(at(3*time.Second), Event{Device: "d-1", Kind: Busy, Command: "sr-d-1-2-lock"})
+	r, ok := k.Report(at(4*time.Minute), "r")
+	if !ok || r.Counts[NotNow] != 1 || r.Counts[Unknown] != 1 || r.Counts[Unmanaged] != 1 || r.DesiredVersion != 1 || r.Check() != nil {
+		t.Errorf("%+v, %v", r, r.Check())
+	}
+	k.Take(at(4*time.Minute), Event{Device: "d-2", Kind: Left})
+	p := k.Posture(at(4 * time.Minute))
+	if p.Off != 1 || p.Total != 2 || p.Counts[Unmanaged] != 1 || p.Evidence != ProfileList || p.Check() != nil {
+		t.Errorf("%+v, %v", p, p.Check())
+	}
+	if q := k.Posture(at(40 * time.Hour)); q.Off != 0 {
+		t.Errorf("after 40 h: %+v", q)
+	}
+	if k.Take(at(0), Event{Device: "d-9", Kind: Awake}) || k.Take(at(0), Event{Device: "d-1", Kind: Acked, Command: "fleet-123"}) {
+		t.Error("somebody else's event was taken")
+	}
+}
+
+func TestListsAreForgotten(t *testing.T) {
+	k := bench(t, "d-1")
+	if err := k.Wish(at(0), "r", modelWish(1, "s1", "d-1"), modelStart); err != nil {
+		t.Fatal(err)
+	}
+	k.Step(at(0))
+	if err := k.Wish(at(time.Second), "r", Desired{Version: 2, Mode: Open}, modelStart); err != nil {
+		t.Fatal(err)
+	}
+	k.Step(at(2 * time.Second))
+	kept := Holding{}
+	k.Changed(func(Record) {}, func(h Holding) { kept = h })
+	if len(kept.Devices) != 0 {
+		t.Errorf("nothing was locked, and %v is remembered", kept.Devices)
+	}
+}
