@@ -52,22 +52,33 @@ type Want struct {
 	Lease    time.Duration
 }
 
-// Tag tells two locks from each other: a device that can say which lock is on it says this. "" without a lock.
+// Tag tells two locks from each other: a device that can say which lock is on it says this, 32 hexadecimal digits of which the
+// first four are the Set. "" without a lock.
 func (w Want) Tag() string {
-	if w.Lock == 0 {
+	return tag(w.Lock, fmt.Appendf(nil, "subrosa lock %d %d", w.Lock, w.Until.Unix()))
+}
+
+func tag(s Set, of []byte) string {
+	if s == 0 {
 		return ""
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "subrosa lock %d %d", w.Lock, w.Until.Unix()))
-	return hex.EncodeToString(sum[:16])
+	sum := sha256.Sum256(of)
+	return fmt.Sprintf("%04x", uint16(s)) + hex.EncodeToString(sum[:14])
+}
+
+// TagSet returns the Set that a tag begins with; ok is false for what is no tag.
+func TagSet(tag string) (s Set, ok bool) {
+	b, err := hex.DecodeString(tag)
+	if err != nil || len(b) != 16 {
+		return 0, false
+	}
+	s = Set(b[0])<<8 | Set(b[1])
+	return s, s != 0 && s&^All == 0
 }
 
 // StandingTag is Tag for the standing posture.
 func (w Want) StandingTag() string {
-	if w.Standing == 0 {
-		return ""
-	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "subrosa standing %d", w.Standing))
-	return hex.EncodeToString(sum[:16])
+	return tag(w.Standing, fmt.Appendf(nil, "subrosa standing %d", w.Standing))
 }
 
 // Command to one device. The same ID is the same command: to send it again must do nothing.

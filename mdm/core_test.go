@@ -27,7 +27,9 @@ func modelWish(v uint64, session string, devices ...string) Desired {
 
 func TestWishes(t *testing.T) {
 	k := bench(t, "d-1")
-	wish := func(now time.Duration, d Desired, made time.Duration) error { return k.Wish(at(now), "r", d, modelStart.Add(made)) }
+	wish := func(now time.Duration, d Desired, made time.Duration) error {
+		return k.Wish(at(now), "r", d, modelStart.Add(made))
+	}
 	w := modelWish(5, "s1", "d-1")
 	for _, tt := range []struct {
 		name string

@@ -31,6 +31,7 @@ type device struct {
 	obsAt  time.Duration
 	proved time.Time // the standing posture, at last
 	acked  string    // tag of the last lock acknowledged
+	tried  *Command  // carried out, as somebody says, and not yet looked at
 	lockAt time.Duration
 	round  int
 	fails  int
@@ -259,7 +260,7 @@ func (d *device) take(now Clock, c *Config, e Event) bool {
 	switch {
 	case e.Command == "":
 		if e.Observed != nil {
-			d.see(now, *e.Observed)
+			d.see(now, c, *e.Observed)
 		}
 		return true
 	case d.pend != nil && d.pend.ID == e.Command:
@@ -321,6 +322,7 @@ func (d *device) carried(now Clock, p *pending) {
 		d.acked = ""
 	}
 	if d.caps.Best.Proves() {
+		d.tried = &p.Command
 		return
 	}
 	o := Observed{Standing: p.Want.Standing, Evidence: Ack}
@@ -349,7 +351,7 @@ func (d *device) looked(now Clock, c *Config, p *pending, o *Observed) {
 		d.obs, d.known, d.round = *o, false, p.Round+1
 		return
 	}
-	d.see(now, *o)
+	d.see(now, c, *o)
 	if d.ghost != "" {
 		if d.looks++; d.looks >= 2 {
 			d.ghost = ""
@@ -360,8 +362,19 @@ func (d *device) looked(now Clock, c *Config, p *pending, o *Observed) {
 	}
 }
 
+// shows reports whether what was seen is what the command was to make.
+func shows(o Observed, c *Command) bool {
+	switch c.Kind {
+	case Stand:
+		return o.Standing.Has(c.Want.Standing)
+	case Lock:
+		return o.Locked && (o.Tag == "" || o.Tag == c.Want.Tag())
+	}
+	return !o.Locked
+}
+
 // see takes what the device says of itself.
-func (d *device) see(now Clock, o Observed) {
+func (d *device) see(now Clock, c *Config, o Observed) {
 	o.More = false
 	d.obs, d.known, d.obsAt, d.round = o, true, now.Mono, 0
 	if o.Standing.Has(d.want.Standing) && d.want.Standing != 0 && o.Evidence.Proves() {
@@ -374,6 +387,11 @@ func (d *device) see(now Clock, o Observed) {
 	} else if d.fault == FaultCircumvent {
 		d.fault = ""
 	}
+	if t := d.tried; t != nil && !shows(o, t) { // it did nothing: not again at once
+		d.fails++
+		d.notYet = now.Mono + min(c.Retry<<min(d.fails-1, 8), c.RetryMax)
+	}
+	d.tried = nil
 	good := o.Standing.Has(d.want.Standing) && (d.want.Lock == 0 && !o.Locked || d.want.Lock != 0 && d.matches())
 	if good {
 		d.fails, d.notYet = 0, 0

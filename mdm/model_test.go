@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -402,7 +405,7 @@ func (w *world) post() {
 				if strings.HasSuffix(m.e.Command, "lock") {
 					o.Lock, o.Locked, o.Tag = d.want.Lock, true, d.want.Tag()
 				}
-				d.see(w.clock(), o)
+				d.see(w.clock(), &modelConf, o)
 			}
 		default:
 			p := w.phones[m.e.Device[2]-'0']
@@ -567,16 +570,23 @@ func TestAnySchedule(t *testing.T) {
 	if !testing.Short() {
 		n = 1_000_000
 	}
-	sends, lives := 0, 0
-	for seed := range n {
-		w, faults := play(t, seed, "")
-		if len(faults) > 0 {
-			t.Fatalf("seed %d: %s", seed, strings.Join(faults, "\n"))
-		}
-		sends += w.sends
-		lives += w.lives
+	var sends, lives atomic.Int64
+	var wg sync.WaitGroup
+	workers := uint64(runtime.NumCPU())
+	for k := range workers {
+		wg.Go(func() {
+			for seed := k; seed < n && !t.Failed(); seed += workers {
+				w, faults := play(t, seed, "")
+				if len(faults) > 0 {
+					t.Errorf("seed %d: %s", seed, strings.Join(faults, "\n"))
+				}
+				sends.Add(int64(w.sends))
+				lives.Add(int64(w.lives))
+			}
+		})
 	}
-	t.Logf("measured: %d schedules, %d commands, %d lives of the bridge; every device as the standing posture wants it", n, sends, lives)
+	wg.Wait()
+	t.Logf("measured: %d schedules, %d commands, %d lives of the bridge; every device as the standing posture wants it", n, sends.Load(), lives.Load())
 }
 
 // TestMutants: the model notices when the reconciler is wrong.
