@@ -56,6 +56,8 @@ type Config struct {
 
 	Timezone          string `json:"timezone"` // of the times on the pages
 	WallShowsFindings bool   `json:"wall_shows_findings"`
+
+	RetentionDays int `json:"retention_days"` // after which the details of the record are deleted; summaries and proofs stay
 }
 
 // Sound says where the sensor gets sound from.
@@ -92,7 +94,7 @@ func (s *Sound) rate() int {
 }
 
 func defaults() Config {
-	return Config{Listen: ":8443", Metrics: "127.0.0.1:9464", Timezone: "Europe/Berlin", Sound: Sound{Source: "microphone", Rate: 48000,
+	return Config{Listen: ":8443", Metrics: "127.0.0.1:9464", Timezone: "Europe/Berlin", RetentionDays: 30, Sound: Sound{Source: "microphone", Rate: 48000,
 		Output: "none", MaxDBFS: loudspeaker.CeilingDB, SelfTest: SelfTest{LoHz: 2000, LevelDBFS: -20}}, Radio: Radio{Source: "none"}}
 }
 
@@ -198,6 +200,9 @@ func (c *Config) check(path string) error {
 	}
 	if _, err := calendars.Build(c.Calendar, time.UTC); err != nil {
 		fail("%w", err)
+	}
+	if c.RetentionDays < 1 || c.RetentionDays > 3650 {
+		fail("retention_days %d, want 1 to 3650", c.RetentionDays)
 	}
 	if c.Broker == "" {
 		fail("broker is missing, such as tls://broker.raum.example:8883")

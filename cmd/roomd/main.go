@@ -144,6 +144,7 @@ type unit struct {
 	wall    *wall.Handler
 	journal *journal.Journal
 	notary  *notary
+	keeper  *keeper
 	panel   *panelUnit
 	hall    *hall.Watcher
 	diary   *calendars.Watcher
@@ -184,6 +185,9 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	}
 	u.reg.MustRegister(u.shadow.Metrics())
 	if err := u.openEvidence(c, key, tlsBroker); err != nil {
+		return nil, err
+	}
+	if u.keeper, err = newKeeper(u.journal, c, clk, log); err != nil {
 		return nil, err
 	}
 	u.notary = &notary{journal: u.journal, key: key, report: u.shadow.Report, clock: clk, log: log}
@@ -241,6 +245,7 @@ func (u *unit) openRoom(p room.Parts) {
 		u.hall.Show(v)
 	}
 	u.room = room.New(p)
+	u.keeper.stamp = u.room.Stamp
 	u.panel.open(u.room)
 	u.hall.Tell, u.diary.Tell = u.room.Equipment, u.room.Calendar
 	u.reg.MustRegister(u.room.Metrics())
@@ -278,6 +283,7 @@ func (u *unit) run(ctx context.Context) error {
 	hall := start(u.hall.Run, fatal)
 	diary := start(u.diary.Run, fatal)
 	notary := start(u.notary.Run, fatal)
+	keeper := start(u.keeper.Run, fatal)
 	servers := []*http.Server{{Handler: u.panel.pages(u.wall), TLSConfig: u.tls, ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog: slog.NewLogLogger(u.log.Handler(), slog.LevelDebug)}}
 	serve(u.pages, servers[0], fatal)
@@ -306,6 +312,7 @@ func (u *unit) run(ctx context.Context) error {
 	sensor()
 	shadow()
 	room()
+	keeper()
 	return err
 }
 

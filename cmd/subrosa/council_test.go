@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -82,6 +83,9 @@ func alter(t *testing.T, name, pin string) {
 	z, err := zip.NewReader(bytes.NewReader(whole), int64(len(whole)))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(z.File, func(f *zip.File) bool { return strings.HasPrefix(f.Name, "proofs/") }) {
+		t.Error("no entry can be shown alone: the session's summary is missing")
 	}
 	for drop := range z.File {
 		reject("without "+z.File[drop].Name, repack(t, z, func(i int, b []byte) []byte {

@@ -48,6 +48,7 @@ type Figures struct {
 	Postures  []Posture // of connectors of the device management, by their id
 	Gaps      []Gap     // in which the unit did not run
 	Breaks    int       // journal.broken
+	Older     Older     // findings of which only summaries of sessions still tell
 	// Conference holds what conferences have seen of themselves: by the id of a rule, in order or not, probe by probe.
 	Conference map[string][]bool
 }
@@ -95,6 +96,8 @@ type reader struct {
 	byID     map[string]*Alarm
 	locked   Lock // as counted last
 	postures map[string]Posture
+
+	summaries []Summary
 }
 
 type contact struct{ guards, state string }
@@ -133,6 +136,8 @@ func (r *reader) entry(e Numbered) {
 		r.lock(e, in)
 	case "lockdown.posture":
 		r.posture(e, in)
+	case KindSummary:
+		r.summary(e, in)
 	case journal.KindBroken:
 		if in {
 			r.f.Breaks++
@@ -272,6 +277,9 @@ func (r *reader) finish() {
 				s.Hidden++
 			}
 		}
+	}
+	r.sumUp()
+	for _, s := range r.sessions {
 		if r.f.Period.Holds(s.begin()) {
 			r.f.Sessions = append(r.f.Sessions, *s)
 		}

@@ -37,9 +37,11 @@ type Session struct {
 	Unsealed      bool
 	Policy        string   // hash, when the room was closed
 	Entries       Evidence // that moved it
+	Summed        bool     // the journal has a permanent summary of it
 
 	gaps     []Gap
 	segments []segment
+	over     bool // open again
 }
 
 // Share is how much of a time something was covered. Present is false if the unit did not look at all.
@@ -170,6 +172,7 @@ func (r *reader) moved(e Numbered, in bool) {
 		r.released(e.Time)
 	}
 	if c.To == session.Open || c.To == session.Planned {
+		s.over = true
 		r.sessions, r.cur = append(r.sessions, s), nil
 		s.segments = r.segments
 	}

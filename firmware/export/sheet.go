@@ -209,6 +209,15 @@ func (e *export) aboutPage(w *writer, bold, wrap int) {
 	}
 }
 
+// told counts findings, those with that only summaries of sessions still tell.
+func told(n, answered int, older compliance.Older) string {
+	s := fmt.Sprintf("%d, davon %d beantwortet", n+older.Told, answered+older.Answered)
+	if older.Told > 0 {
+		s += fmt.Sprintf("; bei %d sind die Einzelheiten nach Frist gelöscht", older.Told)
+	}
+	return s
+}
+
 // summary is the period in figures, with the coverage beside each.
 func (e *export) summary() [][2]string {
 	f := e.Figures
@@ -225,7 +234,7 @@ func (e *export) summary() [][2]string {
 		{"Sitzungen", fmt.Sprintf("%d, davon %d mit nichtöffentlichem Teil, zusammen %s", len(f.Sessions), len(f.Closed()), hours(closed))},
 		{"Schall geprüft", share(sound) + " dieser Zeit"},
 		{"Funk geprüft", share(radio) + " dieser Zeit"},
-		{"Befunde mit Meldung", fmt.Sprintf("%d, davon %d beantwortet", len(f.Alarms), answered)},
+		{"Befunde mit Meldung", told(len(f.Alarms), answered, f.Older)},
 		{"Ausnahmen der Leitung", fmt.Sprint(f.Overrides())},
 		{"Mikrofon-Selbsttests", fmt.Sprintf("%d gehört, %d nicht gehört, %d nicht gespielt", f.SelfTests.Heard, f.SelfTests.Unheard, f.SelfTests.Unplayed)},
 		{"Zeiten ohne Einheit", fmt.Sprintf("%d, zusammen höchstens %s", len(f.Gaps), hours(away(f.Gaps)))},
