@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // Folder is where a program keeps its states.
@@ -55,6 +56,9 @@ func (f Folder) Save(name string, v any) error {
 	if err != nil {
 		os.Remove(t.Name())
 		return fmt.Errorf("state: %s: %w", name, err)
+	}
+	if runtime.GOOS == "windows" { // a folder cannot be flushed there; NTFS keeps its own journal of names
+		return nil
 	}
 	d, err := os.Open(string(f))
 	if err != nil {
