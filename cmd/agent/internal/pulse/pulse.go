@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 
 	"github.com/jfreymuth/pulse/proto"
 
@@ -29,15 +27,6 @@ const Limit = "raw-devices-not-covered"
 // Server is a sound server. The zero value is the user's own.
 type Server struct {
 	Address string // "unix:/run/user/1000/pulse/native"; "": as PULSE_SERVER says, or the user's own
-}
-
-// Absent reports whether there is no such server to be muted on this machine.
-func (s Server) Absent() bool {
-	if s.Address != "" || os.Getenv("PULSE_SERVER") != "" {
-		return false
-	}
-	_, err := os.Stat(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "pulse", "native"))
-	return err != nil
 }
 
 // Name is "sound".

@@ -1,3 +1,5 @@
+//go:build linux
+
 package pulse
 
 import (
@@ -16,10 +18,9 @@ import (
 // sound is a sound server of this test alone, headless: a source "mic" with a tone in it, and an output "out" that plays one.
 type sound struct {
 	Server
-	t    *testing.T
-	env  []string
-	dir  string
-	over string // protocol by which it is recorded
+	t   *testing.T
+	env []string
+	dir string
 }
 
 // until polls f.

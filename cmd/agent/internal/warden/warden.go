@@ -403,8 +403,8 @@ func (w *Warden) report(all []found, fault string) mdm.DeviceReport {
 		r.State = mdm.Restoring
 	case in.Has(off):
 		r.State = mdm.OpenVerified
-	default:
-		r.State = mdm.Partial
+	default: // the standing posture is not reached
+		r.State = mdm.Stuck
 	}
 	if r.State == mdm.Error && r.Error == "" {
 		r.Error = mdm.FaultRefused

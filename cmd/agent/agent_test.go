@@ -1,0 +1,398 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/listeners"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"subrosa/cmd/agent/internal/warden"
+	"subrosa/firmware/event"
+	"subrosa/firmware/topic"
+	"subrosa/mdm"
+	"subrosa/mdm/agent"
+	"subrosa/mdm/mdmtest"
+)
+
+// machine is a laptop made of variables.
+type machine struct {
+	mu      sync.Mutex
+	things  map[string]string
+	refuses bool
+}
+
+func newMachine() *machine {
+	return &machine{things: map[string]string{"mic": "on", "mic2": "on", "policy": "on"}}
+}
+
+func (m *machine) Name() string     { return "variables" }
+func (m *machine) Covers() mdm.Set  { return mdm.Microphone | mdm.Assistant }
+func (m *machine) Limits() []string { return nil }
+
+func (m *machine) List(context.Context) (out []warden.Item, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(m.things)) {
+		serves := mdm.Microphone
+		if id == "policy" {
+			serves = mdm.Assistant
+		}
+		out = append(out, warden.Item{ID: id, Value: m.things[id], Off: "off", Serves: serves})
+	}
+	return out, nil
+}
+
+func (m *machine) Set(_ context.Context, id, value string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.refuses {
+		return errors.New("no")
+	}
+	m.things[id] = value
+	return nil
+}
+
+func (m *machine) Watch(ctx context.Context, _ func()) error { <-ctx.Done(); return nil }
+
+func (m *machine) off(ids ...string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ids {
+		if m.things[id] != "off" {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *machine) truth() (standing, lock mdm.Set) {
+	if m.off("policy") {
+		standing = mdm.Assistant
+	}
+	if m.off("mic", "mic2") {
+		lock = mdm.Microphone
+	}
+	return standing, lock
+}
+
+// anybody lets everybody in: who may do what is the console's broker's test.
+type anybody struct{ mochi.HookBase }
+
+func (anybody) ID() string { return "anybody" }
+func (anybody) Provides(b byte) bool {
+	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck
+}
+func (anybody) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
+func (anybody) OnACLCheck(*mochi.Client, string, bool) bool              { return true }
+
+// site is a real broker on loopback, a door to it that can be shut, and the bridge's connection.
+type site struct {
+	t      *testing.T
+	server *mochi.Server
+	addr   string // past the door
+	door   string
+	shut   atomic.Bool
+	mu     sync.Mutex
+	conns  []net.Conn
+
+	client  paho.Client
+	version uint64
+	heard   func(mdm.DeviceReport)
+}
+
+func newSite(t *testing.T) *site {
+	s := &site{t: t, server: mochi.New(&mochi.Options{Logger: slog.New(slog.DiscardHandler)})}
+	if err := s.server.AddHook(new(anybody), nil); err != nil {
+		t.Fatal(err)
+	}
+	l := listeners.NewTCP(listeners.Config{ID: "t", Address: "127.0.0.1:0"})
+	if err := s.server.AddListener(l); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.server.Serve(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.server.Close() })
+	s.addr = l.Address()
+	s.openDoor()
+	o := paho.NewClientOptions().AddBroker("tcp://" + s.addr).SetClientID("bridge").SetOrderMatters(false).SetAutoReconnect(false)
+	s.client = paho.NewClient(o)
+	if tok := s.client.Connect(); !tok.WaitTimeout(mdmtest.Deadline) || tok.Error() != nil {
+		t.Fatal(tok.Error())
+	}
+	t.Cleanup(func() { s.client.Disconnect(10) })
+	return s
+}
+
+// openDoor passes connections on while it is not shut.
+func (s *site) openDoor() {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.door = l.Addr().String()
+	s.t.Cleanup(func() { l.Close(); s.reach(false) })
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", s.addr)
+			if err != nil || s.shut.Load() {
+				in.Close()
+				continue
+			}
+			s.mu.Lock()
+			s.conns = append(s.conns, in, out)
+			s.mu.Unlock()
+			go func() { io.Copy(out, in); out.Close() }() //nolint:errcheck // its end is its end
+			go func() { io.Copy(in, out); in.Close() }()  //nolint:errcheck
+		}
+	}()
+}
+
+func (s *site) reach(on bool) {
+	s.shut.Store(!on)
+	if on {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		c.Close()
+	}
+	s.conns = nil
+}
+
+func (s *site) Up() error {
+	if !s.client.IsConnectionOpen() {
+		return errors.New("no connection")
+	}
+	return nil
+}
+
+func (s *site) Publish(dev string, d mdm.DeviceDesired) error {
+	s.mu.Lock()
+	s.version++
+	d.Version = s.version
+	s.mu.Unlock()
+	name := topic.DeviceLockdownDesired(dev)
+	row, err := topic.Parse(name)
+	if err != nil {
+		return err
+	}
+	ev, err := event.Wrap("/mdmbridge/agent", row.EventType(""), name[len(topic.Root)+1:], time.Now(), "x", d)
+	if err != nil {
+		return err
+	}
+	b, err := ev.Encode()
+	if err != nil {
+		return err
+	}
+	s.client.Publish(name, 1, true, b)
+	return nil
+}
+
+func (s *site) listen(dev string, f func(mdm.DeviceReport)) {
+	tok := s.client.Subscribe(topic.DeviceLockdownReported(dev), 1, func(_ paho.Client, m paho.Message) {
+		ev, err := event.Decode(m.Payload())
+		if err != nil {
+			s.t.Errorf("report: %v", err)
+			return
+		}
+		r, err := mdm.ReadDeviceReport(ev.Data)
+		if err != nil {
+			s.t.Errorf("report: %v", err)
+			return
+		}
+		f(r)
+	})
+	if !tok.WaitTimeout(mdmtest.Deadline) || tok.Error() != nil {
+		s.t.Fatal(tok.Error())
+	}
+}
+
+// program runs the agent as main does, but for the machine.
+func (s *site) program(dir string, m *machine) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		c := Config{Device: "d-7f3a", Broker: "tcp://" + s.door, loopback: true}
+		if err := serve(ctx, c, options{state: dir}, slog.New(slog.DiscardHandler), []warden.Switch{m}); err != nil {
+			s.t.Error(err)
+		}
+	})
+	stop = func() { cancel(); wg.Wait() }
+	s.t.Cleanup(stop)
+	return stop
+}
+
+// shelf is a Keeper.
+type shelf struct {
+	mu sync.Mutex
+	m  map[string]string
+}
+
+func (s *shelf) Keep(d, v string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.m[d] = v
+	return nil
+}
+
+func (s *shelf) Kept(d string) (string, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.m[d]
+	return v, ok, nil
+}
+
+func (s *shelf) Drop(d string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.m, d)
+	return nil
+}
+
+var laptop = mdm.Device{ID: "d-7f3a", Platform: "windows"}
+
+// TestConformance: bridge's side, a real broker, and the whole agent but for its machine.
+func TestConformance(t *testing.T) {
+	mdmtest.Run(t, func(t *testing.T) *mdmtest.Bench {
+		s, m := newSite(t), newMachine()
+		b := agent.New(s, &shelf{m: map[string]string{}})
+		s.listen(laptop.ID, func(r mdm.DeviceReport) { b.Heard(laptop.ID, r) })
+		s.program(t.TempDir(), m)
+		return &mdmtest.Bench{Backend: b, Device: laptop, Truth: m.truth,
+			Refuse: func(on bool) { m.mu.Lock(); defer m.mu.Unlock(); m.refuses = on },
+			Reach:  s.reach, Down: func() { s.client.Disconnect(10) }}
+	})
+}
+
+// TestBridgeDiesAndReturns: a lock with a short lease is renewed, also by a bridge that has just started; when no bridge is left
+// the laptop gives back by itself.
+func TestBridgeDiesAndReturns(t *testing.T) {
+	s, m, keep := newSite(t), newMachine(), &shelf{m: map[string]string{}}
+	var backend atomic.Pointer[agent.Backend]
+	bridge := func() (stop func()) {
+		b := agent.New(s, keep)
+		backend.Store(b)
+		ctx, cancel := context.WithCancel(context.Background())
+		var wg sync.WaitGroup
+		wg.Go(func() { b.Run(ctx, func(mdm.Event) {}) }) //nolint:errcheck // nil
+		return func() { cancel(); wg.Wait() }
+	}
+	stop := bridge()
+	var reports atomic.Int64
+	s.listen(laptop.ID, func(r mdm.DeviceReport) {
+		reports.Add(1)
+		select {
+		case <-t.Context().Done():
+		default:
+			backend.Load().Heard(laptop.ID, r)
+		}
+	})
+	s.program(t.TempDir(), m)
+	c := mdm.Command{ID: "sr-d-7f3a-1-lock", Kind: mdm.Lock, Want: mdm.Want{Lock: mdm.Microphone, Lease: 3 * time.Second, Until: time.Now().Add(time.Hour)}}
+	if err := backend.Load().Send(t.Context(), laptop, c); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "lock", func() bool { return m.off("mic", "mic2") })
+	stop()
+	stop = bridge()
+	began, seen := time.Now(), reports.Load()
+	if err := backend.Load().Wake(t.Context(), laptop); err != nil { // as the reconciler does for what it finds on its disk
+		t.Fatal(err)
+	}
+	poll(t, "renewals for twice the lease", func() bool {
+		if !m.off("mic", "mic2") {
+			t.Fatal("opened although a bridge renews")
+		}
+		return time.Since(began) > 6*time.Second
+	})
+	if reports.Load() < seen+3 {
+		t.Errorf("%d reports, want one for each renewal", reports.Load()-seen)
+	}
+	stop()
+	poll(t, "giving back without a bridge", func() bool { return !m.off("mic") && !m.off("mic2") })
+}
+
+func poll(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(mdmtest.Deadline); !f(); {
+		if time.Now().After(end) {
+			t.Fatalf("no %s", what)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+// TestStatusRestore asks a running agent through its door, and acts without one.
+func TestStatusRestore(t *testing.T) {
+	s, m, dir := newSite(t), newMachine(), t.TempDir()
+	b := agent.New(s, &shelf{m: map[string]string{}})
+	stop := s.program(dir, m)
+	c := mdm.Command{ID: "c1", Kind: mdm.Lock, Want: mdm.Want{Lock: mdm.Microphone, Lease: time.Minute, Until: time.Now().Add(time.Hour)}}
+	if err := b.Send(t.Context(), laptop, c); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "lock", func() bool { return m.off("mic", "mic2") })
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"status", "--json", "--state", dir}, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	var a answer
+	if err := json.Unmarshal(out.Bytes(), &a); err != nil || !a.Running || a.Report.State != mdm.LockedVerified || a.Until.IsZero() {
+		t.Errorf("%v: %+v", err, a)
+	}
+	if err := run(t.Context(), []string{"restore", "--state", dir}, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "--force") || !m.off("mic") {
+		t.Errorf("restore during a session: %v, %v", err, m.things)
+	}
+	if _, err := listen(dir); err == nil {
+		t.Error("two agents on one state")
+	}
+	out.Reset()
+	if err := run(t.Context(), []string{"restore", "--force", "--state", dir}, &out, io.Discard); err != nil || m.off("mic") || !strings.Contains(out.String(), mdm.FaultCircumvent) {
+		t.Errorf("restore --force: %v: %s", err, out.String())
+	}
+	stop()
+	if err := run(t.Context(), []string{"status", "--state", filepath.Join(dir, "nothing")}, io.Discard, io.Discard); !errors.Is(err, errInput) {
+		t.Errorf("without a state: %v", err)
+	}
+}
+
+func TestArguments(t *testing.T) {
+	for _, bad := range [][]string{{"erase"}, {"run", "x"}, {"--nothing"}} {
+		if err := run(t.Context(), bad, io.Discard, io.Discard); !errors.Is(err, errUsage) {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "agent.json")
+	for _, bad := range []string{`{`, `{"device":"d"}`, `{"device":"D","broker":"tls://b:8883"}`, `{"device":"d","broker":"tcp://10.0.0.1:1883"}`,
+		`{"device":"d","broker":"tls://b:8883"}`, `{"device":"d","broker":"tcp://127.0.0.1:1","colour":1}`} {
+		if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := load(path); err == nil {
+			t.Errorf("taken: %s", bad)
+		}
+	}
+}
