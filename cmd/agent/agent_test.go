@@ -114,7 +114,6 @@ type site struct {
 
 	client  paho.Client
 	version uint64
-	heard   func(mdm.DeviceReport)
 }
 
 func newSite(t *testing.T) *site {
