@@ -72,7 +72,7 @@ type explained struct {
 
 type explainedReaction struct {
 	Reaction policy.Reaction `json:"reaction"`
-	Done     bool            `json:"done"` // by this version; otherwise only recorded
+	Text     string          `json:"text"`
 }
 
 type explainedOverride struct {
@@ -97,7 +97,7 @@ func explainRule(r *policy.Rule, lang string) explained {
 	x := explained{Rule: r.ID, Text: r.Text.In(lang), Condition: r.Condition, Words: r.Words(lang), States: r.States, Kinds: r.Kinds,
 		GraceS: r.Grace.Seconds()}
 	for _, a := range r.Reactions {
-		x.Reactions = append(x.Reactions, explainedReaction{a, a.Done()})
+		x.Reactions = append(x.Reactions, explainedReaction{a, a.Words().In(lang)})
 	}
 	if o := r.Override; o != nil {
 		x.Override = &explainedOverride{o.Roles, o.Reasons, o.For.Seconds()}
@@ -140,10 +140,7 @@ func explain(w io.Writer, p *policy.Policy, rules []policy.Rule, lang string) er
 			line("Frist", "Grace", policy.Duration(r.Grace))
 		}
 		line("Folge", "Reaction", join(r.Reactions, "; ", func(a policy.Reaction) string {
-			if a.Done() {
-				return a.Words().In(lang)
-			}
-			return a.Words().In(lang) + say(" (in dieser Version nur Eintrag)", " (in this version only recorded)")
+			return a.Words().In(lang)
 		}))
 		line("Ausnahme", "Exception", override(r.Override, lang))
 		line("Dient", "Serves", join(x.Requirements, "; ", func(q explainedRequirement) string { return q.ID + " (" + q.Text + ")" }))

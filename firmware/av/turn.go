@@ -126,3 +126,13 @@ func (d *Desk) Recording(now time.Time) (recorder, stream bool) {
 	}
 	return recorder, stream
 }
+
+// RecordingUnknown reports whether there is a recorder or a stream of which nobody can say whether it is on.
+func (d *Desk) RecordingUnknown(now time.Time) bool {
+	for _, v := range d.Status(now) {
+		if (v.Kind == Recorder || v.Kind == Stream) && v.State == Unknown {
+			return true
+		}
+	}
+	return false
+}

@@ -42,6 +42,19 @@ func (s Scene) Lamp(dst []lamp.RGB, now time.Time) []lamp.RGB {
 	return dst
 }
 
+// Record draws the recording lamp into dst, and returns it: lit while something records or streams, dark while nothing
+// does, blinking slowly while nobody knows. Its place and its label tell it from the lamp at the door, not its colour.
+func (s Scene) Record(dst []lamp.RGB, now time.Time) []lamp.RGB {
+	c := lamp.RGB{}
+	if s.Tally == TallyOn || s.Tally == TallyUnknown && now.UnixMilli()%4000 < 500 {
+		c = white
+	}
+	for i := range dst {
+		dst[i] = c
+	}
+	return dst
+}
+
 // light returns light i of n without the dots of the flags.
 func (s Scene) light(i, n int, now time.Time) lamp.RGB {
 	middle := i == n/2

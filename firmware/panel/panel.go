@@ -47,13 +47,20 @@ type Scene struct {
 	Session session.Report
 	Look    session.Appearance
 	Finding bool // shown: only with Policy.ShowsFindings
+	Tally   Tally
 	Facts   Facts
 	loc     *time.Location
 }
 
 // NewScene takes from the view what everybody in the room may see.
 func NewScene(v wall.View, f Facts, p Policy) Scene {
-	s := Scene{Session: v.Session, Facts: f, loc: p.Location}
+	s := Scene{Session: v.Session, Tally: TallyOff, Facts: f, loc: p.Location}
+	switch {
+	case len(v.Recording) > 0:
+		s.Tally = TallyOn
+	case v.RecordingUnknown:
+		s.Tally = TallyUnknown
+	}
 	if s.loc == nil {
 		s.loc = time.UTC
 	}
@@ -75,6 +82,15 @@ func open(alarms []alarm.Alarm) (ids []string) {
 	return ids
 }
 
+// Tally is what the recording lamp says.
+type Tally uint8
+
+const (
+	TallyUnknown Tally = iota // nobody can say, or nothing is heard of the room: a dark lamp would claim something
+	TallyOff
+	TallyOn
+)
+
 // Relay reports whether a relay that is on in the given states is to be on.
 func (s Scene) Relay(while []session.State) bool { return slices.Contains(while, s.Session.State) }
 
@@ -82,6 +98,7 @@ func (s Scene) Relay(while []session.State) bool { return slices.Contains(while,
 var (
 	AlarmPattern   = button.Pattern{140 * ms, 90 * ms, 140 * ms, 400 * ms, 140 * ms, 90 * ms, 140 * ms} // a finding
 	AskPattern     = button.Pattern{400 * ms, 200 * ms, 400 * ms}                                       // a decision waits
+	NoticePattern  = button.Pattern{140 * ms, 90 * ms, 400 * ms}                                        // a rule is not kept
 	TakenPattern   = button.Pattern{60 * ms}                                                            // the press counts
 	RefusedPattern = button.Pattern{40 * ms, 80 * ms, 40 * ms, 80 * ms, 40 * ms}                        // it does not
 )
@@ -93,7 +110,7 @@ const askWithin = time.Second
 
 // Chair is the memory of the chair's button. The zero value has seen nothing.
 type Chair struct {
-	told     []string // open alarms that were told
+	told     []string // open alarms and notices that were told
 	seen     bool     // the chair has answered with a press
 	asked    bool
 	askedAt  time.Time
@@ -107,6 +124,18 @@ func (c *Chair) Tell(now time.Time, v wall.View) (l button.Light, p button.Patte
 		if !slices.Contains(c.told, id) {
 			c.seen, p = false, AlarmPattern
 		}
+	}
+	for _, n := range v.Notices {
+		if n.Seen != "" {
+			continue
+		}
+		id := "rule " + n.Rule
+		if !slices.Contains(c.told, id) {
+			if c.seen = false; p == nil {
+				p = NoticePattern
+			}
+		}
+		ids = append(ids, id)
 	}
 	c.told = ids
 	ask := v.Session.Next == session.NextConfirm

@@ -118,6 +118,40 @@ func TestColours(t *testing.T) {
 	}
 }
 
+// TestRecordingLamp: it is lit while something records, dark only while that is known of nothing, and neither red nor green.
+func TestRecordingLamp(t *testing.T) {
+	on := func(s Scene) (lit int) {
+		for i := range 80 { // four seconds
+			var row [2]lamp.RGB
+			for _, c := range s.Record(row[:], t0.Add(time.Duration(i)*50*time.Millisecond)) {
+				if c != (lamp.RGB{}) {
+					lit++
+				}
+				if c.G > c.R || c.R > 8 && c.B < c.R/2 {
+					t.Errorf("red or green: %v", c)
+				}
+			}
+		}
+		return lit
+	}
+	for _, tt := range []struct {
+		name        string
+		scene       Scene
+		least, most int
+	}{
+		{"nothing is heard of the room", Scene{}, 10, 40},
+		{"nobody can say", NewScene(wall.View{RecordingUnknown: true}, Facts{}, Policy{}), 10, 40},
+		{"off", NewScene(wall.View{}, Facts{}, Policy{}), 0, 0},
+		{"on", NewScene(wall.View{Recording: []wall.Text{{DE: "Aufzeichnung läuft"}}}, Facts{}, Policy{}), 160, 160},
+		{"one is on, one unknown", NewScene(wall.View{Recording: []wall.Text{{}}, RecordingUnknown: true}, Facts{}, Policy{}), 160, 160},
+		{"in a public session", NewScene(wall.View{Session: session.Report{State: session.Open}, Recording: []wall.Text{{}}}, Facts{}, Policy{}), 160, 160},
+	} {
+		if n := on(tt.scene); n < tt.least || n > tt.most {
+			t.Errorf("%s: %d of 160 lights are on, want %d to %d", tt.name, n, tt.least, tt.most)
+		}
+	}
+}
+
 // lamps returns a second of each pattern as text.
 func lamps() map[session.Lamp]string {
 	out := map[session.Lamp]string{}
@@ -186,6 +220,14 @@ func TestTell(t *testing.T) {
 	tell(button.Lit, nil)
 	v.Alarms = finds("2", "1")
 	tell(button.Blink, AlarmPattern)
+	c.Press(t0, button.Short, v, Facts{}, Policy{})
+	v.Notices = []wall.Notice{{Rule: "phones"}}
+	tell(button.Blink, NoticePattern)
+	tell(button.Blink, nil)
+	c.Press(t0, button.Short, v, Facts{}, Policy{})
+	tell(button.Lit, nil)
+	v.Notices = []wall.Notice{{Rule: "phones", Seen: session.Clerk}}
+	tell(button.Lit, nil)
 	v.Alarms[0].Ack, v.Alarms[1].Ack = &alarm.Ack{}, &alarm.Ack{}
 	tell(button.Dark, nil)
 	v.Session.State, v.Session.Next = session.Interrupted, session.NextResume

@@ -43,9 +43,9 @@ func StateWords(s session.State) Text { return stateWords[s] }
 var reactionWords = map[Reaction]Text{
 	BlockClosing:        {DE: "der nichtöffentliche Teil beginnt erst, wenn die Regel eingehalten ist oder die Sitzungsleitung entscheidet", EN: "the closed part begins only when the rule is kept or the chair decides"},
 	ProposeInterruption: {DE: "Vorschlag an die Sitzungsleitung, zu unterbrechen", EN: "the chair is proposed to interrupt"},
-	InformChair:         {DE: "Hinweis an die Sitzungsleitung", EN: "the chair is informed"},
-	Remind:              {DE: "Erinnerung an die Betreuung des Raums", EN: "whoever looks after the room is reminded"},
-	Lamp:                {DE: "die Lampe zeigt es", EN: "the lamp shows it"},
+	InformChair:         {DE: "Hinweis an Sitzungsleitung und Schriftführung, nur auf ihrer Seite und am Taster", EN: "chair and clerk are told, on their page and by the button alone"},
+	Remind:              {DE: "Erinnerung an die Haustechnik, an der Leitstelle", EN: "whoever looks after the room is reminded at the console"},
+	Lamp:                {DE: "Lampe und Wand zeigen „mit Einschränkungen“", EN: "lamp and wall show \"with reservations\""},
 	Record:              {DE: "Eintrag im Nachweis", EN: "an entry in the record"},
 }
 

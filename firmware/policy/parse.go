@@ -179,12 +179,18 @@ func (r *reader) rule(n node, p *Policy) Rule {
 
 // silent refuses points about findings: points stand on the wall, and findings are told to the chair alone.
 func (r *reader) silent(o map[string]node, x *Rule) {
-	if !x.Has(BlockClosing) {
+	shows := Reaction("")
+	switch {
+	case x.Has(BlockClosing):
+		shows = BlockClosing
+	case x.Has(Lamp):
+		shows = Lamp
+	default:
 		return
 	}
 	for _, name := range x.Facts() {
 		if f, _ := FactOf(name); (f.Source == FromAlarms || f.Source == FromDetector) && name != "alarms_unit" {
-			r.fail(o["reactions"].off, "block-closing would show findings (%s) on the wall: use propose-interruption or inform-chair", name)
+			r.fail(o["reactions"].off, "%s would show findings (%s) on the wall: use propose-interruption or inform-chair", shows, name)
 			return
 		}
 	}
@@ -241,6 +247,10 @@ func (r *reader) block(o map[string]node, x *Rule) {
 			case ProposeInterruption:
 				if !slices.Contains(x.States, session.Closed) {
 					r.fail(i.off, "propose-interruption can never follow: the state closed is not among the states")
+				}
+			case Lamp:
+				if !slices.Contains(x.States, session.Closed) {
+					r.fail(i.off, "lamp can never follow: it shows reservations of a closed session, and the state closed is not among the states")
 				}
 			}
 		})

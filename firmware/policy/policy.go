@@ -58,17 +58,14 @@ type Reaction string
 const (
 	BlockClosing        Reaction = "block-closing"        // a point of the handover, until the rule is kept or the chair decides
 	ProposeInterruption Reaction = "propose-interruption" // in a closed session, to the chair; the unit never interrupts
-	InformChair         Reaction = "inform-chair"
-	Remind              Reaction = "remind" // whoever looks after the room
-	Lamp                Reaction = "lamp"   // the lamp shows that something is unproven
-	Record              Reaction = "record" // the journal alone, where every violation goes
+	InformChair         Reaction = "inform-chair"         // and the clerk, silently: their page and the chair's button
+	Remind              Reaction = "remind"               // whoever looks after the room, at the console
+	Lamp                Reaction = "lamp"                 // lamp and wall show "with reservations" while the session is closed
+	Record              Reaction = "record"               // the journal alone, where every violation goes
 )
 
 // Reactions lists them.
 var Reactions = []Reaction{BlockClosing, ProposeInterruption, InformChair, Remind, Lamp, Record}
-
-// Done reports whether this version of the unit carries the reaction out. The others are accepted, and only recorded.
-func (r Reaction) Done() bool { return r == BlockClosing || r == ProposeInterruption || r == Record }
 
 // Override says who may decide that the session goes on regardless, why, and for how long that holds.
 type Override struct {
@@ -155,6 +152,11 @@ func (p *Policy) Blocks(r *Rule, s session.State, k Kind) (blocks, later bool) {
 	}
 	later = s.Step() && slices.Index(session.States, s) < slices.Index(session.States, r.Step) && r.applies(r.Step, k)
 	return later, later
+}
+
+// Shows reports whether lamp and wall show it in this state, and on the way there the pages, when the rule is not kept.
+func (p *Policy) Shows(r *Rule, s session.State, k Kind) bool {
+	return r.Has(Lamp) && (s.Step() || s.Confidential()) && r.applies(s, p.own(k))
 }
 
 // meet reports whether a session of that kind can be in the state: the room is public while it is open, and only then.

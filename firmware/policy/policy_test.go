@@ -84,6 +84,8 @@ func TestRefused(t *testing.T) {
 		{"no block", change(`["handover", "closed"]`, `["closed"]`), `block-closing can never follow`},
 		{"no block at this step", change(`["handover", "closed"]`, `["sweep", "closed"]`), `block-closing at the step handover can never follow`},
 		{"on the wall", file(rule("w", "windows_closed && alarms_radio == 0")), `block-closing would show findings (alarms_radio) on the wall`},
+		{"on the lamp", strings.Replace(file(rule("w", "alarms_radio == 0")), `"block-closing"`, `"lamp"`, 1), `lamp would show findings (alarms_radio) on the wall`},
+		{"no lamp", strings.Replace(change(`["handover", "closed"]`, `["handover"]`), `"block-closing"`, `"lamp"`, 1), `lamp can never follow`},
 		{"no chair", change(`["chair"]`, `["isms"]`), `block-closing needs an override by the chair`},
 		{"no interruption", strings.Replace(change(`["handover", "closed"]`, `["handover"]`), `"block-closing"`, `"propose-interruption"`, 1), `propose-interruption can never follow`},
 		{"step", strings.Replace(good, `"block-closing"`, `"record"], "step": "arming", "serves": ["Hausregel"`, 1), `the rule has "serves" twice`},

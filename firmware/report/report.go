@@ -84,4 +84,14 @@ type Policy struct {
 	Version  uint64         `json:"version,omitempty"`
 	Hash     string         `json:"hash"`     // of the policy followed, hex SHA-256 of its file
 	Verdicts map[string]int `json:"verdicts"` // how many rules have each: ok, grace, violated, unmeasured, overridden, idle
+	// Reminders are for whoever looks after the room, the oldest rule of the policy first; never more than its rules.
+	Reminders []Reminder `json:"reminders,omitempty"`
+}
+
+// Reminder says that a rule is not kept which asks for somebody to be reminded.
+type Reminder struct {
+	Rule  string    `json:"rule"` // id in the policy
+	DE    string    `json:"de"`   // what it demands, out of the policy
+	EN    string    `json:"en"`
+	Since time.Time `json:"since"` // broken since
 }

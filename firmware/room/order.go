@@ -228,6 +228,10 @@ func (r *Room) order(o wall.Order) error {
 		err := r.confirmed(o)
 		r.tell()
 		return err
+	case wall.Seen:
+		err := r.seen(o)
+		r.tell()
+		return err
 	case wall.Propose:
 		r.proposal = &wall.Proposal{Act: o.Proposes, By: string(o.Role), At: r.p.Clock.Now()}
 		r.tell()

@@ -24,6 +24,7 @@ type rules struct {
 	session  session.State    // at it
 	sent     string           // what was reported, as JSON
 	proposal *wall.Proposal   // that a rule made
+	notices  []wall.Notice    // for chair and clerk, in the order of the rules
 }
 
 // ruleMemory is what survives of a policy.
@@ -76,6 +77,7 @@ func (r *Room) follow(ps []session.Point) []session.Point {
 	r.rules.found, r.rules.state = policy.Evaluate(p, r.rules.facts, now, r.rules.state)
 	r.recordRules(before, s)
 	r.proposeRule(before, s)
+	r.inform()
 	r.saveRules()
 	r.reportRules()
 	r.rules.session = s
@@ -86,10 +88,10 @@ func (r *Room) follow(ps []session.Point) []session.Point {
 	for i, f := range r.rules.found {
 		rule := &p.Rules[i]
 		blocks, later := p.Blocks(rule, s, kind)
-		if !blocks || provenBy(rule, ps) != nil {
+		if !blocks && !p.Shows(rule, s, kind) || provenBy(rule, ps) != nil {
 			continue
 		}
-		point := session.Point{Name: rulePoint + rule.ID, Step: rule.Step, Proven: f.Verdict == policy.Kept}
+		point := session.Point{Name: rulePoint + rule.ID, Step: rule.Step, Proven: f.Verdict == policy.Kept, Advisory: !blocks}
 		switch {
 		case later:
 			point.Detail = "waiting"
@@ -247,6 +249,7 @@ func (r *Room) reportRules() {
 	for k, n := range policy.Tally(r.rules.found) {
 		v.Verdicts[string(k)] = n
 	}
+	v.Reminders = r.reminders()
 	b, err := json.Marshal(v)
 	if err != nil || string(b) == r.rules.sent {
 		return

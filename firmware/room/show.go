@@ -60,8 +60,8 @@ func spanDE(lo, hi float64) string {
 // tell brings the pages up to date.
 func (r *Room) tell() {
 	now := r.p.Clock.Now()
-	v := wall.View{At: now, Room: r.p.Name, Session: r.session, Proposal: r.proposal,
-		Walk: r.walk(), Recording: r.recording(), Agenda: r.agenda(now),
+	v := wall.View{At: now, Room: r.p.Name, Session: r.session, Proposal: r.proposal, Notices: r.rules.notices,
+		Walk: r.walk(), Recording: r.recording(), RecordingUnknown: r.p.AV.RecordingUnknown(now), Agenda: r.agenda(now),
 		Sensor: wall.Sensor{BitsLastHour: int64(r.bits), BitsCeiling: int64(r.ceiling())},
 		Unit:   wall.Unit{ID: r.p.Unit, Software: r.p.Software, MQTT: wall.LinkDown, Outbox: r.p.Site.Status().Queued}}
 	r.tellDevices(&v)

@@ -188,7 +188,8 @@ func TestAsyncAPIMessages(t *testing.T) {
 		"unit-unit-coverage":          report.Coverage{Version: 1, Senses: []report.Sense{{Sense: "acoustic", HiHz: 24000, Share: 3}}},
 		"unit-unit-levels":            report.Levels{Thirds: []report.Third{{Hz: 2500, DB: -60}}, Bands: []report.Band{{Name: "ism433", DB: -50}}},
 		"unit-unit-baseline-reported": report.Baseline{Version: 1, State: "none"},
-		"room-room-policy-reported":   report.Policy{Version: 1, Hash: strings.Repeat("0a", 32), Verdicts: map[string]int{"ok": 3, "violated": 1}},
+		"room-room-policy-reported": report.Policy{Version: 1, Hash: strings.Repeat("0a", 32), Verdicts: map[string]int{"ok": 3, "violated": 1},
+			Reminders: []report.Reminder{{Rule: "clock", DE: "Die Uhr ist abgeglichen.", EN: "The clock is synchronised.", Since: now}}},
 		"room-room-ack-id": struct {
 			event.Stamp
 			alarm.Ack

@@ -32,6 +32,7 @@ type chairPage struct {
 	Lead        string
 	Presses     []press
 	Proposal    *proposalCard
+	Told        []noticeCard
 	Open        []alarmCard
 	Answered    []alarmCard
 	Answers     []answerGroup
@@ -100,6 +101,7 @@ func (h *Handler) chairPage(role session.Role, lang, note string) chairPage {
 	}
 	p.head(h)
 	p.alarms(h)
+	p.notices(h)
 	p.buttons()
 	p.agenda(h)
 	p.points(h)
@@ -296,7 +298,7 @@ func (h *Handler) chairEvents(w http.ResponseWriter, r *http.Request) {
 			return frame{}, err
 		}
 		p := h.chairPage(role, lang, "")
-		return h.frame(p.page, p, "chair-", "top", "alarms", "proposal", "action", "agenda", "walk", "points", "phones", "done", "measure", "unit")
+		return h.frame(p.page, p, "chair-", "top", "alarms", "notices", "proposal", "action", "agenda", "walk", "points", "phones", "done", "measure", "unit")
 	})
 }
 

@@ -283,7 +283,7 @@ func (h *Handler) checkIn(w http.ResponseWriter, r *http.Request) {
 	lang, token, addr := language(r), r.FormValue("t"), address(r)
 	v, stale := h.view()
 	bare := *v
-	bare.Alarms, bare.Proposal = nil, nil
+	bare.Alarms, bare.Proposal, bare.Notices = nil, nil, nil
 	p := checkInPage{page: h.page(lang, &bare, stale), Token: token}
 	p.Title = Text{"Anmeldung zur Sitzung", "Check-in for the session"}.In(lang)
 	show := func(status int, note Text) {

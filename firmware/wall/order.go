@@ -26,6 +26,7 @@ const (
 	Propose Act = "propose" // Order.Proposes, to the chair
 	Decline Act = "decline" // the open proposal
 	Tick    Act = "tick"    // a point of the walk, with a reason, or a count of heads
+	Seen    Act = "seen"    // a notice, by Order.Rule
 )
 
 // Order is one checked request from a page: the role may ask it, the state it was made in still holds, reason
@@ -40,6 +41,7 @@ type Order struct {
 	Point    string         // Tick: what a person confirms, with Reason
 	Heads    int            // Tick: how many people are in the room, in place of a point
 	Meeting  string         // Plan: id of a meeting of the calendar
+	Rule     string         // Seen
 }
 
 // Refusal is an error whose text is meant for the person at the page. Any other error of Options.Do is logged
@@ -55,6 +57,7 @@ var (
 		"This role cannot do that, or not in this state."}}
 	refusedReason = &Refusal{Text{"Bitte einen Grund aus der Liste wählen.", "Please choose a reason from the list."}}
 	refusedAlarm  = &Refusal{Text{"Dieser Befund ist nicht mehr offen.", "This finding is no longer open."}}
+	refusedNotice = &Refusal{Text{"Dieser Hinweis hat sich erledigt.", "This notice is settled."}}
 	failed        = &Refusal{Text{"Das hat nicht geklappt. Bitte noch einmal; es gilt der Stand auf dieser Seite.",
 		"That did not work. Please try again; the state on this page holds."}}
 )
@@ -103,7 +106,7 @@ func proposable(v *View, role session.Role) (out []Act) {
 // order reads and checks a form. The error is a *Refusal.
 func (h *Handler) order(r *http.Request, v *View, role session.Role) (Order, error) {
 	o := Order{Act: Act(r.PostFormValue("act")), Role: role}
-	if r.PostFormValue("seen") != string(v.Session.State) && o.Act != Answer {
+	if r.PostFormValue("seen") != string(v.Session.State) && o.Act != Answer && o.Act != Seen {
 		return o, refusedChanged
 	}
 	switch o.Act {
@@ -118,6 +121,11 @@ func (h *Handler) order(r *http.Request, v *View, role session.Role) (Order, err
 		return o.ticking(r, v)
 	case Plan:
 		return o.planning(r, v)
+	case Seen:
+		if o.Rule = r.PostFormValue("rule"); !slices.ContainsFunc(v.Notices, func(n Notice) bool { return n.Rule == o.Rule }) {
+			return o, refusedNotice
+		}
+		return o, nil
 	case Propose:
 		o.Proposes = Act(r.PostFormValue("proposes"))
 		if !slices.Contains(proposable(v, role), o.Proposes) {
@@ -176,6 +184,8 @@ func (o Order) String() string {
 		s += fmt.Sprintf(" of %s: %s", o.Point, o.Reason)
 	case o.Act == Plan:
 		s += " of the calendar's " + o.Meeting
+	case o.Act == Seen:
+		s += " of the notice " + o.Rule
 	case o.Reason != "":
 		s += ": " + string(o.Reason)
 	}

@@ -32,6 +32,14 @@ func (h *Handler) funcs() template.FuncMap {
 	}
 }
 
+// Unsure is what the lamp "recording" says when nobody knows.
+func (p page) Unsure() *Text {
+	if !p.View.RecordingUnknown || len(p.View.Recording) > 0 {
+		return nil
+	}
+	return &Text{"Aufzeichnung: nicht bekannt", "Recording: not known"}
+}
+
 // page is what the templates of all pages share.
 type page struct {
 	Build string
@@ -54,7 +62,7 @@ func (h *Handler) page(lang string, v *View, stale bool) page {
 	return p
 }
 
-// wallPage is the wall. Its View has no alarms and no proposal, so that no template can show them.
+// wallPage is the wall. Its View has no alarms, notices and proposal, so that no template can show them.
 type wallPage struct {
 	page
 	Size     string // class of the word, by its length
@@ -71,7 +79,7 @@ type wallPage struct {
 func (h *Handler) wallPage() wallPage {
 	v, stale := h.view()
 	bare := *v
-	bare.Alarms, bare.Proposal = nil, nil
+	bare.Alarms, bare.Proposal, bare.Notices = nil, nil, nil
 	if !h.opt.WallShowsFindings && bare.Session.Reason == "finding" {
 		bare.Session.Reason = "" // "interrupted" is all the wall says
 	}

@@ -65,6 +65,27 @@ func TestTheWallDoesNotStir(t *testing.T) {
 	}
 }
 
+// TestNoticesAreForChairAndClerk: the wall holds nothing of them and does not change with them; their page does.
+func TestNoticesAreForChairAndClerk(t *testing.T) {
+	h := newHandler(t, nil)
+	v := scene("told")
+	h.Update(v)
+	with := get(h, "/", "").Body.String()
+	for k, want := range map[string]string{key: "Nicht eingehalten: Es sind so viele Telefone", clerkKey: "gesehen: Schriftführung"} {
+		if page := get(h, "/leitung", k).Body.String(); !strings.Contains(page, want) || strings.Count(page, ">Gesehen<") != 1 {
+			t.Errorf("the page does not say %q, or offers the wrong presses", want)
+		}
+	}
+	v.Notices = nil
+	h.Update(v)
+	if got := get(h, "/", "").Body.String(); got != with || strings.Contains(got, "eingehalten") {
+		t.Error("the wall changes with a notice")
+	}
+	if !strings.Contains(with, "Aufzeichnung: nicht bekannt") {
+		t.Error("the wall does not say that nothing is known of the recorder")
+	}
+}
+
 func TestPolicyMayShowKindsOnTheWall(t *testing.T) {
 	h := newHandler(t, func(o *wall.Options) { o.WallShowsFindings = true })
 	v := alarmScene()

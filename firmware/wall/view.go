@@ -17,13 +17,16 @@ type View struct {
 	Session  session.Report `json:"session"`
 	Alarms   []alarm.Alarm  `json:"alarms"` // newest first; never on the wall unless the policy says so
 	Proposal *Proposal      `json:"proposal,omitempty"`
-	Coverage []Coverage     `json:"coverage"` // one per sense, also those that are absent
+	Notices  []Notice       `json:"notices,omitempty"` // of rules that are not kept, to chair and clerk; never on the wall
+	Coverage []Coverage     `json:"coverage"`          // one per sense, also those that are absent
 	Sensor   Sensor         `json:"sensor"`
 	Unit     Unit           `json:"unit"`
 
 	Agenda    *Agenda `json:"agenda,omitempty"`    // what calendars say of today, while no session is on its way; never on the wall
 	Walk      *Walk   `json:"walk,omitempty"`      // through the room, while the session is on its way to closed
 	Recording []Text  `json:"recording,omitempty"` // what of the hall's equipment records or streams: its own lamp
+	// RecordingUnknown says that of a recorder or a stream nobody knows whether it is on: the lamp must not be dark.
+	RecordingUnknown bool `json:"recording_unknown,omitempty"`
 
 	Here     *roster.Here     `json:"here,omitempty"`     // who has checked in, as counts; nil: the room has no roster
 	Lockdown *lockdown.Status `json:"lockdown,omitempty"` // of the voice assistants, as counts; nil: nothing is known of any device
@@ -49,6 +52,14 @@ type Proposal struct {
 	By  string    `json:"by"`  // "unit" or "clerk"
 	Why Text      `json:"why"`
 	At  time.Time `json:"at"`
+}
+
+// Notice tells chair and clerk that a rule of the room is not kept. It is over when the rule is kept.
+type Notice struct {
+	Rule  string       `json:"rule"`
+	Text  Text         `json:"text"`  // what the rule demands
+	Since time.Time    `json:"since"` // broken since
+	Seen  session.Role `json:"seen,omitempty"`
 }
 
 // Coverage says what one sense sees.

@@ -150,6 +150,18 @@ func checkReport(r session.Report) error {
 	return nil
 }
 
+func checkPolicy(p report.Policy) error {
+	if len(p.Reminders) > maxList || !short(p.Hash) {
+		return errTooMuch
+	}
+	for _, r := range p.Reminders {
+		if r.Rule == "" || !short(r.Rule, r.DE, r.EN) {
+			return errTooMuch
+		}
+	}
+	return nil
+}
+
 func checkAlarm(a alarm.Alarm, room, id string) error {
 	if err := a.Finding.Validate(); err != nil {
 		return err

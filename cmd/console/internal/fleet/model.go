@@ -17,6 +17,7 @@ import (
 	"subrosa/firmware/alarm"
 	"subrosa/firmware/event"
 	"subrosa/firmware/lockdown"
+	"subrosa/firmware/report"
 	"subrosa/firmware/session"
 	"subrosa/firmware/topic"
 )
@@ -34,6 +35,7 @@ const (
 
 type room struct {
 	session *session.Report
+	policy  *report.Policy
 	alarms  map[string]alarm.Alarm // by finding id
 	topics  map[string]string      // finding id → id as in its topic
 	units   map[string]bool
@@ -291,6 +293,9 @@ func (f *Fleet) applyRoom(r *room, t topic.Topic, e event.Event) (after func(con
 		if moved {
 			return f.saveStep(t.Room(), rep), nil
 		}
+	case "room/{room}/policy/reported":
+		r.policy, err = pointer(checked(e, checkPolicy))
+		return nil, err
 	case "room/{room}/session/desired":
 		s, err := e.Stamp()
 		if err == nil && s.Newer(r.desired) {
@@ -342,6 +347,8 @@ func (f *Fleet) forget(t topic.Topic) {
 	r := f.rooms[t.Room()]
 	if r != nil {
 		switch t.Row.Pattern {
+		case "room/{room}/policy/reported":
+			r.policy = nil
 		case "room/{room}/ack/{id}":
 			delete(r.acks, t.ID("id"))
 		case "room/{room}/lockdown/{conn}/reported":

@@ -21,6 +21,7 @@ type Room struct {
 	Units   []Unit          // in order of their ids
 	Lock    lockdown.Status // of voice assistants, as counts
 	Members int             // on its roster
+	Policy  *report.Policy  // nil: it follows none, or has not said so
 }
 
 // Open returns the alarms that nobody has answered and that are not over, newest first.
@@ -70,7 +71,7 @@ func (f *Fleet) Room(id string) (Room, bool) {
 
 func (f *Fleet) copyRoom(id string) Room {
 	r := f.rooms[id]
-	out := Room{ID: id, Alarms: slices.SortedFunc(maps.Values(r.alarms), func(a, b alarm.Alarm) int {
+	out := Room{ID: id, Policy: r.policy, Alarms: slices.SortedFunc(maps.Values(r.alarms), func(a, b alarm.Alarm) int {
 		return cmp.Or(b.Finding.Start.Compare(a.Finding.Start), cmp.Compare(b.Finding.ID, a.Finding.ID))
 	})}
 	out.Lock, out.Members = r.lock.Status(time.Now()), r.members

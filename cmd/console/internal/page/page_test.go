@@ -22,6 +22,7 @@ import (
 	"subrosa/cmd/console/internal/fleet"
 	"subrosa/dsp/detect"
 	"subrosa/firmware/finding"
+	"subrosa/firmware/report"
 	"subrosa/firmware/session"
 	"subrosa/firmware/topic"
 )
@@ -140,6 +141,29 @@ func TestEveryPageInBothLanguages(t *testing.T) {
 		"/rooms/ratssaal": {"SilverPush", "SilverPush"}, "/rooms/ratssaal?m=1440": {"UKW-Rundfunk", "FM broadcast"},
 	}
 	check()
+}
+
+// TestReminders: the rules that the unit reminds of stand on the room's page, and as a count in the overview, until they are over.
+func TestReminders(t *testing.T) {
+	k := newHouse(t)
+	k.signIn()
+	k.unit()
+	k.report(session.Report{State: session.Open})
+	remind := []report.Reminder{{Rule: "leaving", DE: "Wer geht, schließt <die> Fenster.", EN: "Whoever leaves shuts the windows.", Since: k.now}}
+	policy := report.Policy{Version: 1, Hash: strings.Repeat("0a", 32), Verdicts: map[string]int{"violated": 1}, Reminders: remind}
+	k.tell(topic.PolicyReported("ratssaal"), policy)
+	for path, want := range map[string]string{"/rooms/ratssaal": "Wer geht, schließt &lt;die&gt; Fenster.", "/": "1 Erinnerung"} {
+		_, body := k.get(path)
+		if !strings.Contains(body, want) {
+			t.Errorf("%s lacks %q", path, want)
+		}
+		decent(t, path, body)
+	}
+	policy.Version, policy.Reminders = 2, nil
+	k.tell(topic.PolicyReported("ratssaal"), policy)
+	if _, body := k.get("/rooms/ratssaal"); strings.Contains(body, "Erinnerung") {
+		t.Error("still reminded")
+	}
 }
 
 func TestEveryKindOfAlarm(t *testing.T) {

@@ -43,8 +43,9 @@ type show struct {
 	Open     []*alarm.Alarm
 	Past     []*alarm.Alarm
 	Units    []fleet.Unit
-	Link     string // reachable, offline, silent, nounit
-	Sealed   string // sealed, unsealed, ""
+	Remind   []report.Reminder // rules of the room that are not kept, for whoever looks after it
+	Link     string            // reachable, offline, silent, nounit
+	Sealed   string            // sealed, unsealed, ""
 	Seen     []string
 	Cannot   []string
 	Covered  bool // the unit has said what it can check
@@ -89,6 +90,9 @@ func (h *Handler) newShow(lang string, r fleet.Room) show {
 		} else if len(s.Past) < maxPast {
 			s.Past = append(s.Past, a)
 		}
+	}
+	if r.Policy != nil {
+		s.Remind = r.Policy.Reminders
 	}
 	for i := range r.Units {
 		s.addUnit(lang, &r.Units[i])

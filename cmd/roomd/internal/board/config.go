@@ -40,7 +40,11 @@ type Lamp struct {
 	Port   string    `json:"port"` // SPI
 	Lights int       `json:"lights"`
 	Cap    float64   `json:"cap"` // of the brightness, 0…1
+	// Recording is how many lights behind the last of the row are the recording lamp, in a housing of their own: 0 none.
+	Recording int `json:"recording"`
 }
+
+const maxTally = 16
 
 // Button of the chair.
 type Button struct {
@@ -171,6 +175,9 @@ func (c *Config) Check() error {
 		if slices.Contains(c.Parts[:i], p) {
 			fail("part %s is there twice", p)
 		}
+	}
+	if n := c.Lamp.Recording; n < 0 || n > maxTally {
+		fail("lamp.recording is %d, want 0 to %d lights", n, maxTally)
 	}
 	if r := c.SecondPress; r != "" && !slices.Contains(session.OverrideReasons, r) {
 		fail("second_press_reason %q is not on the list", r)

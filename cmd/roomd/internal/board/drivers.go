@@ -112,7 +112,8 @@ func (p buttonPart) step(b *Board, now time.Time) error {
 
 type lampPart struct {
 	*lamp.Dev
-	row []lamp.RGB
+	row  []lamp.RGB // of the door, and behind it of the recording lamp
+	door int
 }
 
 func openLamp(b *Board) (part, error) {
@@ -122,12 +123,16 @@ func openLamp(b *Board) (part, error) {
 		return nil, err
 	}
 	o := lamp.DefaultOpts
-	o.Lights, o.Cap = c.Lights, c.Cap
+	o.Lights, o.Cap = c.Lights+c.Recording, c.Cap
 	d, err := lamp.New(bus, c.Chip, o)
-	return &lampPart{d, make([]lamp.RGB, max(0, c.Lights))}, err
+	return &lampPart{d, make([]lamp.RGB, max(0, c.Lights+c.Recording)), max(0, c.Lights)}, err
 }
 
-func (p *lampPart) step(b *Board, now time.Time) error { return p.Show(b.scene.Lamp(p.row, now)) }
+func (p *lampPart) step(b *Board, now time.Time) error {
+	b.scene.Lamp(p.row[:p.door], now)
+	b.scene.Record(p.row[p.door:], now)
+	return p.Show(p.row)
+}
 
 type relaysPart struct {
 	devs []*relay.Dev

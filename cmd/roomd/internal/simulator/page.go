@@ -41,6 +41,8 @@ type view struct {
 	Broken   []string
 	Lights   []light
 	Lit      int
+	Tally    []light // the recording lamp
+	TallyLit int
 	Screen   string // path of the dots
 	Screened string // the same in words, for those who cannot see them
 	LED      bool
@@ -259,7 +261,8 @@ func (s *Simulator) view(lang, room string) view {
 		v.Broken = append(v.Broken, part+": "+why)
 	}
 	slices.Sort(v.Broken)
-	v.Lights, v.Lit = s.lights()
+	v.Lights, v.Lit = s.lights(0, s.conf.Lamp.Lights)
+	v.Tally, v.TallyLit = s.lights(s.conf.Lamp.Lights, s.conf.Lamp.Recording)
 	v.Screen = s.screen.path()
 	for _, l := range (panel.NewScene(wall.View{Session: s.session}, s.facts, panel.Policy{})).Lines() {
 		v.Screened += l.Text + " "
@@ -309,11 +312,11 @@ func (s *Simulator) pressWords(lang string) string {
 	return fmt.Sprintf("%d: %s – %s", s.press.n, how.In(lang), orders[s.press.act].In(lang))
 }
 
-// lights reads the lamp's last frame as its chips would, and undoes brightness and gamma, as the eye does.
-func (s *Simulator) lights() (out []light, lit int) {
+// lights reads n lights of the lamp's last frame as its chips would, and undoes brightness and gamma, as the eye does.
+func (s *Simulator) lights(from, n int) (out []light, lit int) {
 	c := s.conf.Lamp
-	for i := range c.Lights {
-		blue, green, red, ok := s.sent(i)
+	for i := range n {
+		blue, green, red, ok := s.sent(from + i)
 		if !ok {
 			break
 		}

@@ -235,7 +235,7 @@ func TestChips(t *testing.T) {
 		if err := d.Show([]lamp.RGB{{R: 255}, {G: 255}, {B: 255}, {R: 200, G: 150, B: 100}}); err != nil {
 			t.Fatal(err)
 		}
-		rows[i], _ = s.lights()
+		rows[i], _ = s.lights(0, 8)
 	}
 	if !slices.Equal(rows[0], rows[1]) || rows[0][0].Colour != "#ff0000" || rows[0][2].Colour != "#0000ff" || !near(rows[0][3].Colour, 200, 150, 100) {
 		t.Errorf("got %v and %v", rows[0], rows[1])

@@ -27,6 +27,6 @@ func (d *demo) panel() (map[string]any, error) {
 	if err := os.WriteFile(filepath.Join(d.dir, "unit", "power.json"), b, 0o600); err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
 	}
-	return map[string]any{"simulated": true,
+	return map[string]any{"simulated": true, "lamp": map[string]any{"recording": 2},
 		"parts": []string{"button", "lamp", "screen", "lines", "switches", "pir", "radar", "locker", "relays", "power"}}, nil
 }

@@ -84,7 +84,18 @@ func Scenes() []Scene {
 	list[len(list)-1].View.Alarms = Alarms()
 	list[len(list)-1].View.Proposal = &wall.Proposal{Act: wall.Interrupt, By: "unit", At: At,
 		Why: wall.Text{DE: "Ein Fenster wurde geöffnet.", EN: "A window was opened."}}
-	return slices.Insert(list, len(list)-1, append(append(walks(), diary()), devices()...)...)
+	return slices.Insert(list, len(list)-1, append(append(walks(), diary(), told()), devices()...)...)
+}
+
+// told is a scene with notices of rules that are not kept, of which one was seen; of the recorder nothing is known.
+func told() Scene {
+	v := view(session.Report{State: session.Closed, Next: session.NextEnd, Points: points()})
+	v.RecordingUnknown = true
+	v.Notices = []wall.Notice{
+		{Rule: "phones", Since: At.Add(-2 * time.Minute), Text: wall.Text{DE: "Es sind so viele Telefone im Schrank wie Personen gezählt.", EN: "As many phones are in the locker as people were counted."}},
+		{Rule: "overflow", Since: At.Add(-9 * time.Minute), Seen: session.Clerk, Text: wall.Text{DE: "Lautsprecher in Nebenräumen sind aus.", EN: "Loudspeakers in other rooms are off."}},
+	}
+	return Scene{"told", v}
 }
 
 // Alarms returns two open alarms and an answered one.
