@@ -48,6 +48,7 @@ type Config struct {
 	rules  *policy.Policy // that it holds
 
 	AV       []hall.Device   `json:"av"`       // the hall's equipment that must be off in a closed session
+	Contacts []Contact       `json:"contacts"` // windows and doors that the building's gateways watch
 	Handover handover.Config `json:"handover"` // what else is walked through before one
 
 	Calendar []calendars.Config `json:"calendar"` // which propose sessions to chair and clerk
@@ -190,6 +191,9 @@ func (c *Config) check(path string) error {
 		fail("panel.simulated is for plain pages on loopback, never for an appliance")
 	}
 	if err := c.Handover.Check(); err != nil {
+		fail("%w", err)
+	}
+	if _, err := c.buildingContacts(); err != nil {
 		fail("%w", err)
 	}
 	if _, _, _, err := hall.Build(c.AV, c.Panel.RelayNames()); err != nil {

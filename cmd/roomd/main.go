@@ -193,6 +193,9 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	u.notary = &notary{journal: u.journal, key: key, report: u.shadow.Report, clock: clk, log: log}
 	p := room.Parts{Identity: room.Identity{Room: c.Room, Unit: c.Unit, Name: c.Name, Software: version()}, Clock: clk, Log: log,
 		State: folder, Journal: u.journal, Site: u.shadow, Rand: rand.Reader, Unsealed: o.unsealed, Policy: c.rules}
+	if p.Building, err = c.buildingContacts(); err != nil {
+		return nil, err
+	}
 	if p.Machine, err = restoreSession(folder, clk.Now(), log); err != nil {
 		return nil, err
 	}

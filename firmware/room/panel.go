@@ -15,7 +15,10 @@ import (
 // Facts takes what the panel reads of the room. It may be called from any goroutine and does not wait.
 func (r *Room) Facts(f panel.Facts) {
 	f = f.Clone()
-	r.post(func() { r.read(f) })
+	r.post(func() {
+		r.building.panel = f
+		r.read(r.joined(r.p.Clock.Now()))
+	})
 }
 
 // PanelHealth takes note that a part of the panel fails or, with nil, that it works. It may be called from any
@@ -39,6 +42,9 @@ func (r *Room) read(f panel.Facts) {
 		}
 		r.contacts[c.Name] = state
 		r.append("contact.changed", map[string]any{"name": c.Name, "guards": c.Guards, "state": state, "supervised": c.Supervised})
+		if r.isBuilding(c.Name) { // its gateway has published it
+			continue
+		}
 		r.check("outbox", "contact-"+c.Name, r.p.Site.Report(topic.Contact(r.p.Room, c.Name), report.Contact{State: state}))
 		if state == "fault" {
 			r.check("panel", "line "+c.Name, errLine)

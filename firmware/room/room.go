@@ -75,6 +75,8 @@ type Parts struct {
 	Lockdown *lockdown.Desk
 	// Walk is the walk through the room at the handover; nil: nothing is walked through.
 	Walk *handover.Walk
+	// Building are the windows and doors that the building's gateways watch.
+	Building []BuildingContact
 	// Unsealed says that the kernel does not seal the sensor.
 	Unsealed bool
 	// Panel is shown every View the pages are; it must not wait. Nil: there is no panel.
@@ -138,8 +140,9 @@ type Room struct {
 	proposal *wall.Proposal
 	baseline baseline
 	learning report.Baseline
-	learnEnd time.Time         // when listening for a baseline ends; zero: it does not listen
-	facts    panel.Facts       // what the panel reads
+	learnEnd time.Time   // when listening for a baseline ends; zero: it does not listen
+	facts    panel.Facts // what panel and building read
+	building estate
 	contacts map[string]string // name → state as published
 	ajar     bool              // something was open when it was read last
 	discard  bool              // what arrives of the last learning is not taken over
@@ -284,6 +287,7 @@ func (r *Room) tick(ctx context.Context) {
 	r.listenOn(now)
 	r.test(now)
 	r.watchHall(now)
+	r.watchBuilding(now)
 	r.watchAttendance(now)
 	if r.session.State == session.Restoring && now.Sub(r.session.Since) >= restoreAfter && r.restored() {
 		r.must(session.Restored())

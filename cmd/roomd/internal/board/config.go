@@ -161,6 +161,21 @@ func (c *Config) RelayNames() (names []string) {
 	return names
 }
 
+// ContactNames are the contacts that are wired.
+func (c *Config) ContactNames() (names []string) {
+	if c.has("lines") {
+		for _, l := range c.Lines.Lines {
+			names = append(names, l.Name)
+		}
+	}
+	if c.has("switches") {
+		for _, s := range c.Switches {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
 // has reports whether the part is built in.
 func (c *Config) has(part string) bool { return slices.Contains(c.Parts, part) }
 
