@@ -49,6 +49,7 @@ type Options struct {
 	Time    func() (time.Time, string) // wall time and its quality; nil: time.Now, "unsynced"
 	SSO     *SSO                       // the city's sign-in; nil: none
 	Bound   bool                       // only passkeys that cannot leave their device; not those that a maker's cloud copies
+	Deny    []string                   // certificates that are shut out, such as a stolen unit's: "unit:ratssaal-1"
 	Zone    *time.Location             // of times on pages; nil: UTC
 	Log     *slog.Logger
 	// After is where a browser goes when it has signed in; nil: /room/ROOM.

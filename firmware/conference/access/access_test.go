@@ -191,6 +191,20 @@ func TestInviteLetsInOnce(t *testing.T) {
 	}
 }
 
+// TestLoginEndsWithTheInvite: an evening's invite, used late, is no login for the next morning.
+func TestLoginEndsWithTheInvite(t *testing.T) {
+	d := newDesk(t)
+	token := d.order("m-17", Join)
+	d.wait(24*time.Hour - time.Minute)
+	cookie, _, err := d.Redeem(token, peer)
+	d.must(err)
+	d.who(cookie)
+	d.wait(time.Minute)
+	if _, err := d.Identify(d.request(cookie), "ratssaal"); !errors.Is(err, ErrSignedOut) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestInvitesEnd(t *testing.T) {
 	d := newDesk(t)
 	early, err := d.Invite(roster.Clerk, Order{Room: "ratssaal", Member: "m-17", Purpose: Join, From: t0.Add(time.Hour), To: t0.Add(2 * time.Hour)})

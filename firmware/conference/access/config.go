@@ -16,6 +16,8 @@ type Config struct {
 	Name  string `json:"name"`                  // of the conference, for authenticators and pages
 	Bound bool   `json:"device_bound_passkeys"` // refuse passkeys that a maker's cloud may copy
 	SSO   *SSO   `json:"sso,omitempty"`
+	// Deny lists certificates that are shut out until they have ended: "unit:ratssaal-1".
+	Deny []string `json:"deny,omitempty"`
 }
 
 // Fill puts the configuration into o. Files are relative to dir.
@@ -26,7 +28,7 @@ func (c Config) Fill(o *Options, dir string) error {
 	if c.Name == "" || len(c.Name) > 64 {
 		return fmt.Errorf("access: name: want 1 to 64 bytes, such as \"Konferenz Musterstadt\"")
 	}
-	o.URL, o.Name, o.Bound = c.URL, c.Name, c.Bound
+	o.URL, o.Name, o.Bound, o.Deny = c.URL, c.Name, c.Bound, c.Deny
 	if c.SSO == nil {
 		return nil
 	}

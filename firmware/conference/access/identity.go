@@ -39,7 +39,7 @@ func (s *Service) Identify(r *http.Request, room string) (Identity, error) {
 	if s.o.Rosters[room] == nil {
 		return Identity{}, fmt.Errorf("%w: no such room", ErrRequest)
 	}
-	if id, ok := certificate(r, room); ok {
+	if id, ok := s.certificate(r, room); ok {
 		id.Ends = r.TLS.VerifiedChains[0][0].NotAfter
 		return id, nil
 	}
@@ -155,12 +155,12 @@ func (s *Service) identity(now time.Time, hash string, l Login, room string) (Id
 
 // certificate returns the identity of a unit or gateway that has shown a verified certificate for the room. Who may sign
 // them, the server's TLS configuration says.
-func certificate(r *http.Request, room string) (Identity, bool) {
+func (s *Service) certificate(r *http.Request, room string) (Identity, bool) {
 	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
 		return Identity{}, false
 	}
 	who, err := topic.IdentityFromCert(r.TLS.VerifiedChains[0][0])
-	if err != nil || !slices.Contains(who.Rooms, room) {
+	if err != nil || !slices.Contains(who.Rooms, room) || slices.Contains(s.o.Deny, who.String()) {
 		return Identity{}, false
 	}
 	id := Identity{Room: room, Factors: []level.Factor{level.Certificate}}

@@ -163,7 +163,9 @@ func (s *Service) Redeem(token, remote string) (cookie string, i Invite, err err
 		} else if m, ok := s.o.Rosters[p.Room].Member(p.Member); !ok || !m.At(now) {
 			return ErrInvite
 		}
-		if p.Purpose != Join {
+		if p.Purpose == Join {
+			l.Ends = p.To // an invite for an evening is none for the next morning
+		} else {
 			l.Enrol = now.Add(EnrolTime)
 		}
 		cookie, err = b.login(now, l)

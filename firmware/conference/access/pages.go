@@ -184,7 +184,7 @@ func (s *Service) ssoBegin(w http.ResponseWriter, r *http.Request) {
 		}
 		link = &id
 	}
-	address, browser, err := s.SSOBegin(r.Context(), v.Room, link)
+	address, browser, err := s.SSOBegin(r.Context(), v.Room, r.RemoteAddr, link)
 	if err != nil {
 		s.o.Log.Warn("access: sso", "err", logged(err))
 		s.render(w, s.fail(&v, err), "start.html", v)

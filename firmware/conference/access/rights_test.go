@@ -295,6 +295,13 @@ func TestCertificate(t *testing.T) {
 	if !v.May || v.Lobby || id.Role != roster.Room || id.Member != "ratssaal-1" {
 		t.Errorf("the room's unit: %+v, %+v", id, v)
 	}
+	d.o.Deny = []string{"unit:ratssaal-1"}
+	d.open()
+	if _, v := with(unit, true); v.May {
+		t.Error("a unit that was reported stolen")
+	}
+	d.o.Deny = nil
+	d.open()
 	if _, v := with(unit, false); v.May {
 		t.Error("a certificate that nobody has verified lets in")
 	}

@@ -45,7 +45,8 @@ type SSO struct {
 
 const (
 	flowLife = 10 * time.Minute
-	maxFlows = 1024
+	maxFlows = 2048
+	maxPlace = 256             // of one address: a town hall may be one
 	maxAge   = 5 * time.Minute // a token issued longer ago is none of this sign-in
 )
 
@@ -55,6 +56,7 @@ type flow struct {
 	browser         [32]byte // hash of the cookie of the browser that began it
 	link            string   // login that wants to be linked; "": sign in
 	room            string
+	place           string // whence it was begun
 	until           time.Time
 }
 
@@ -69,12 +71,16 @@ func (f *flows) begin(now time.Time, state string, x flow) error {
 	if f.by == nil {
 		f.by = map[string]flow{}
 	}
-	for k, x := range f.by {
-		if !now.Before(x.until) {
+	n := 0
+	for k, o := range f.by {
+		switch {
+		case !now.Before(o.until):
 			delete(f.by, k)
+		case o.place == x.place:
+			n++
 		}
 	}
-	if len(f.by) >= maxFlows {
+	if len(f.by) >= maxFlows || n >= maxPlace {
 		return ErrFull
 	}
 	f.by[state] = x
@@ -135,7 +141,7 @@ func (s *Service) oauth(p *oidc.Provider) *oauth2.Config {
 
 // SSOBegin returns where the browser goes, and the value of a cookie that it must bring back. link is the identity that wants the
 // city's account tied to it, nil to sign in.
-func (s *Service) SSOBegin(ctx context.Context, room string, link *Identity) (address, browser string, err error) {
+func (s *Service) SSOBegin(ctx context.Context, room, remote string, link *Identity) (address, browser string, err error) {
 	if s.o.SSO == nil {
 		return "", "", ErrSSO
 	}
@@ -146,7 +152,7 @@ func (s *Service) SSOBegin(ctx context.Context, room string, link *Identity) (ad
 	if err != nil {
 		return "", "", err
 	}
-	state, x := newToken(), flow{nonce: newToken(), verifier: oauth2.GenerateVerifier(), room: room, until: s.now().Add(flowLife)}
+	state, x := newToken(), flow{nonce: newToken(), verifier: oauth2.GenerateVerifier(), room: room, place: place(remote), until: s.now().Add(flowLife)}
 	browser = newToken()
 	x.browser = sha256.Sum256([]byte(browser))
 	if link != nil {

@@ -149,7 +149,7 @@ func (d *desk) onTheRoster(sub string) string {
 // through runs a whole sign-in.
 func (d *desk) through(c *city) (cookie string, err error) {
 	d.t.Helper()
-	address, browser, err := d.SSOBegin(d.t.Context(), "ratssaal", nil)
+	address, browser, err := d.SSOBegin(d.t.Context(), "ratssaal", peer, nil)
 	d.must(err)
 	back := c.signIn(address).Query()
 	cookie, _, err = d.SSOEnd(d.t.Context(), back.Get("state"), back.Get("code"), browser, peer)
@@ -184,7 +184,7 @@ func TestSSO(t *testing.T) {
 func TestSSOAsksForLittle(t *testing.T) {
 	c := newCity(t)
 	d := ssoDesk(t, c, func(o *SSO) { o.ACR = []string{"substantial", "high"} })
-	address, _, err := d.SSOBegin(t.Context(), "ratssaal", nil)
+	address, _, err := d.SSOBegin(t.Context(), "ratssaal", peer, nil)
 	d.must(err)
 	u, err := url.Parse(address)
 	d.must(err)
@@ -205,7 +205,7 @@ func TestSSORefused(t *testing.T) {
 	d.onTheRoster("id1")
 	begin := func() (state, code, browser string) {
 		t.Helper()
-		address, browser, err := d.SSOBegin(t.Context(), "ratssaal", nil)
+		address, browser, err := d.SSOBegin(t.Context(), "ratssaal", peer, nil)
 		d.must(err)
 		back := c.signIn(address).Query()
 		return back.Get("state"), back.Get("code"), browser
@@ -288,7 +288,7 @@ func TestSSOIsStrict(t *testing.T) {
 		d := ssoDesk(t, c, tt.change)
 		c.classes = tt.class
 		d.onTheRoster("id1")
-		address, browser, err := d.SSOBegin(t.Context(), "ratssaal", nil)
+		address, browser, err := d.SSOBegin(t.Context(), "ratssaal", peer, nil)
 		d.must(err)
 		back := c.signIn(address).Query()
 		if name == "token for another place" {
@@ -311,7 +311,7 @@ func TestSSOIsStrict(t *testing.T) {
 		t.Errorf("an old token: got %v", err)
 	}
 	d = ssoDesk(t, c, func(o *SSO) { o.Issuer = c.URL + "/other" })
-	if _, _, err := d.SSOBegin(t.Context(), "ratssaal", nil); err == nil {
+	if _, _, err := d.SSOBegin(t.Context(), "ratssaal", peer, nil); err == nil {
 		t.Error("an issuer that is none was taken")
 	}
 }
@@ -321,7 +321,7 @@ func TestSSOLink(t *testing.T) {
 	d := ssoDesk(t, c, func(*SSO) {})
 	cookie := d.redeemed("m-17", Enrol)
 	id := d.who(cookie)
-	address, browser, err := d.SSOBegin(t.Context(), "ratssaal", &id)
+	address, browser, err := d.SSOBegin(t.Context(), "ratssaal", peer, &id)
 	d.must(err)
 	back := c.signIn(address).Query()
 	if got, _, err := d.SSOEnd(t.Context(), back.Get("state"), back.Get("code"), browser, peer); err != nil || got != "" {
@@ -333,7 +333,7 @@ func TestSSOLink(t *testing.T) {
 		t.Errorf("got %+v", id)
 	}
 	joined := d.who(d.redeemed("m-18", Join))
-	if _, _, err := d.SSOBegin(t.Context(), "ratssaal", &joined); !errors.Is(err, ErrEnrol) {
+	if _, _, err := d.SSOBegin(t.Context(), "ratssaal", peer, &joined); !errors.Is(err, ErrEnrol) {
 		t.Errorf("linked by an invite to take part: got %v", err)
 	}
 	d.order("m-17", Recover)
@@ -383,6 +383,22 @@ func TestJudge(t *testing.T) {
 		if err != nil || f != tt.want || !roster.ValidID(who) || strings.Contains(who, "u") && len(who) < 10 {
 			t.Errorf("acr %v, amr %v: got %s, %v, %v", tt.acr, tt.amr, who, f, err)
 		}
+	}
+}
+
+// TestSSOFlood: one address cannot use up all the room for sign-ins.
+func TestSSOFlood(t *testing.T) {
+	c := newCity(t)
+	d := ssoDesk(t, c, func(*SSO) {})
+	for range maxPlace {
+		_, _, err := d.SSOBegin(t.Context(), "ratssaal", peer, nil)
+		d.must(err)
+	}
+	if _, _, err := d.SSOBegin(t.Context(), "ratssaal", peer, nil); !errors.Is(err, ErrFull) {
+		t.Errorf("got %v", err)
+	}
+	if _, _, err := d.SSOBegin(t.Context(), "ratssaal", "198.51.100.1:1", nil); err != nil {
+		t.Errorf("another address: %v", err)
 	}
 }
 
