@@ -53,7 +53,8 @@ type Config struct {
 
 	Calendar []calendars.Config `json:"calendar"` // which propose sessions to chair and clerk
 
-	Roster Roster `json:"roster"` // who may attend
+	Roster   Roster   `json:"roster"`   // who may attend
+	Lockdown Lockdown `json:"lockdown"` // what is asked of the device management during a session
 
 	Timezone          string `json:"timezone"` // of the times on the pages
 	WallShowsFindings bool   `json:"wall_shows_findings"`
@@ -201,6 +202,9 @@ func (c *Config) check(path string) error {
 	}
 	if err := c.Roster.check(); err != nil {
 		fail("roster: %w", err)
+	}
+	if _, err := c.Lockdown.config(); err != nil {
+		fail("lockdown: %w", err)
 	}
 	if _, err := calendars.Build(c.Calendar, time.UTC); err != nil {
 		fail("%w", err)

@@ -3,7 +3,7 @@
 //
 //	reads   unit.json (--config), certificates and the policy beside it
 //	writes  --state: journal/, evidence.key, evidence.pin, outbox/, alarms.json, session.json, slots.json, baseline.json, policy.json, keys.json,
-//	        roster.json, attendance.json
+//	        roster.json, attendance.json, lockdown.json
 //	listens pages :8443, metrics 127.0.0.1:9464, evidence for the console (off; :8445)
 package main
 
@@ -227,6 +227,9 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 		return nil, err
 	}
 	if p.Attendance, p.KeepAttendance, err = openRoster(c, folder, clk); err != nil {
+		return nil, err
+	}
+	if p.Lockdown, err = newLockdown(c); err != nil {
 		return nil, err
 	}
 	u.openRoom(p)

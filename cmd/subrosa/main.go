@@ -37,6 +37,7 @@ var commands = []func() *cobra.Command{
 	newReplayCommand,
 	newSiteCommand,
 	newPolicyCommand,
+	newRosterCommand,
 	newExportCommand,
 	newPushVeoCommand,
 	newBundleCommand,

@@ -187,9 +187,53 @@ step('the simulated panel moves the unit: its button, a window contact, and what
   await wall.close()
 })
 
+step('the lock of voice assistants: counts on wall, chair\'s page and console, and a member who checks in by a link that opens once', async () => {
+  const [, unit] = await demo.match(/Wand im Ratssaal:\s+(http:\/\/[^/\s]+)\//)
+  const [, key] = await demo.match(/Seite der Sitzungsleitung:\s+(\S+)/)
+  const chair = await context.newPage()
+  const own = await browser.newContext({ locale: 'de-DE', viewport: { width: 390, height: 844 } })
+  const member = await own.newPage()
+  const theirs = [watch(chair, unit), watch(member, unit)]
+  for (const p of [chair, member]) p.setDefaultTimeout(patience)
+  await chair.setViewportSize({ width: 390, height: 844 })
+  await chair.goto(key)
+  await chair.waitForURL(`${unit}/leitung`)
+  await chair.locator('#lockdown', { hasText: 'Assistenten aus' }).waitFor() // only while a session is planned or held
+  await chair.getByText('243 von 250 aus, Stand').waitFor()
+  assert.equal(await sideways(chair), 0, 'the chair\'s page is wider than 390 px')
+  await shoot(chair, 'phone-chair-lockdown')
+  const attend = async () => {
+    await chair.goto(`${unit}/leitung/anwesenheit`)
+    await chair.locator('#more-m-03 summary').click()
+    await chair.locator('#more-m-03').getByRole('button', { name: 'Link für zu Hause' }).click()
+    await member.goto((await chair.locator('.address').innerText()).trim())
+    assert.equal(await sideways(member), 0, 'the check-in is wider than 390 px')
+    await shoot(member, 'phone-check-in')
+    await member.selectOption('#private', '1')
+    await member.getByRole('button', { name: 'Anmelden' }).click()
+    await member.getByText('Danke, Sie sind angemeldet.').waitFor()
+  }
+  await attend().catch(attend) // the demo's session may have ended in between, and begins again
+  await member.goBack()
+  await member.reload()
+  await member.getByText('Dieser Link gilt nicht mehr').waitFor() // once
+  theirs[1] = theirs[1].filter((f) => !/status of 403/.test(f))
+  await chair.setViewportSize({ width: 1280, height: 720 })
+  await chair.goto(`${unit}/`)
+  await chair.locator('.phones', { hasText: 'Assistenten aus' }).waitFor()
+  await shoot(chair, 'wall-lockdown')
+  await page.goto(`${origin}/devices`)
+  await page.getByText('243 von 250 aus, Stand').waitFor()
+  await page.locator('#posture svg.ring').waitFor()
+  await shoot(page, 'devices')
+  assert.deepEqual(theirs.flat(), [])
+  await own.close()
+  await chair.close()
+})
+
 step('every page fits a phone', async () => {
   await page.setViewportSize({ width: 390, height: 844 })
-  for (const path of ['/', '/rooms/ratssaal', '/units', '/trail', '/accounts']) {
+  for (const path of ['/', '/rooms/ratssaal', '/units', '/devices', '/trail', '/accounts']) {
     await page.goto(origin + path)
     assert.equal(await sideways(page), 0, `${path} is wider than 390 px`)
     await shoot(page, `phone${path.replaceAll('/', '-')}`)

@@ -98,6 +98,7 @@ type scenario struct {
 	steps  []step
 	may    []step // what a run may show besides
 	strict bool   // an act that cannot be done is an error
+	phones bool   // there are a roster and a synthetic device management
 }
 
 // scenarios are those there are, the default first.
@@ -132,6 +133,7 @@ type demo struct {
 	chair    *chair
 	clerk    *chair
 	hall     *gateway // nil: the scenario has none
+	phones   *bridge  // nil: the scenario has none
 	judge    judge
 	pages    string // http://127.0.0.1:8080
 	wall     string
@@ -167,7 +169,8 @@ func (d *demo) prepare() error {
 	}
 	var err error
 	d.site, err = site.Init(filepath.Join(d.dir, "site"), site.Plan{Name: siteName, Domain: "raum.example", Loopback: true,
-		Units: []site.Unit{{ID: unitID, Room: roomID}}, Gateways: []site.Remote{{ID: gatewayID, Rooms: []string{roomID}}}}, time.Now(), rand.Reader)
+		Units: []site.Unit{{ID: unitID, Room: roomID}}, Gateways: []site.Remote{{ID: gatewayID, Rooms: []string{roomID}}},
+		Conns: []string{bridgeID}}, time.Now(), rand.Reader)
 	if err != nil {
 		return err
 	}
@@ -274,6 +277,11 @@ func (d *demo) start(ctx context.Context) error {
 	if d.seen, err = d.observe(ctx); err != nil {
 		return err
 	}
+	if d.scenario.phones {
+		if d.phones, err = d.newBridge(); err != nil {
+			return err
+		}
+	}
 	if d.scenario.strict {
 		if d.hall, err = d.newGateway(); err != nil {
 			return err
@@ -317,6 +325,10 @@ func (d *demo) greet(url string) {
 	d.say("", "")
 	d.say("  Gehört wird aus Aufnahmen: echte Sitzungssprache, eine erzeugte Ultraschall-Nachricht, synthetischer Funk.",
 		"  It hears recordings: real meeting speech, a generated ultrasonic message, synthetic radio.")
+	if d.scenario.phones {
+		d.say("  Die Geräteverwaltung „synthetisch“ und ihre Geräte gibt es nicht: Sie zeigt, wie die Sperre der Assistenten gezählt wird.",
+			"  The device management \"synthetisch\" and its devices do not exist: it shows how the lock of assistants is counted.")
+	}
 	d.say("  Der Ablauf dauert %.0f s und beginnt dann von vorn. Ende mit Strg-C.",
 		"  The scene lasts %.0f s and then begins again. End with Ctrl-C.", d.scenario.lasts/d.Speed)
 	d.say("", "")
@@ -345,7 +357,7 @@ type act struct {
 
 // roomScenario is one room and one session, for people to look at.
 func roomScenario() scenario {
-	return scenario{name: "room", lasts: period, until: onceUntil, acts: (*demo).scene, steps: expectedSteps[:]}
+	return scenario{name: "room", lasts: period, until: onceUntil, unit: (*demo).layRoster, acts: (*demo).scene, steps: expectedSteps[:], phones: true}
 }
 
 func (d *demo) scene(round int) []act {
@@ -478,6 +490,9 @@ func (d *demo) stop() {
 	d.stopped = true
 	if d.hall != nil {
 		d.hall.stop()
+	}
+	if d.phones != nil {
+		d.phones.stop()
 	}
 	if d.seen != nil {
 		d.seen.client.Disconnect(100)
