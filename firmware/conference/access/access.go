@@ -25,8 +25,10 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -68,6 +70,7 @@ type Service struct {
 	flows  flows
 	stops  []func()
 	queue  chan queued // for the journal
+	locked *os.File
 
 	mu   sync.Mutex
 	book *Book
@@ -120,8 +123,11 @@ func Open(o Options) (*Service, error) {
 	if o.Bound {
 		s.auth.Config.Filtering = &webauthn.FilteringConfig{ProhibitBackupEligibility: true}
 	}
-	if err := s.load(); err != nil {
+	if err := s.lock(); err != nil {
 		return nil, err
+	}
+	if err := s.load(); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	for room, r := range o.Rosters {
 		for _, m := range r.Members() {
@@ -141,6 +147,21 @@ func (s *Service) Close() error {
 		stop()
 	}
 	s.drain()
+	return s.locked.Close()
+}
+
+// lock makes sure that the book has one writer. A second one would undo what the first has written, such as the invite for the
+// first clerk.
+func (s *Service) lock() error {
+	f, err := os.OpenFile(s.o.State.Path(bookName)+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("access: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return fmt.Errorf("access: %s is in use by another process: stop the conference first (%w)", s.o.State.Path(bookName), err)
+	}
+	s.locked = f
 	return nil
 }
 

@@ -91,6 +91,9 @@ func newDesk(t testing.TB) *desk {
 
 func (d *desk) open() {
 	d.t.Helper()
+	if d.Service != nil {
+		d.Service.Close() // it may be closed already
+	}
 	s, err := Open(d.o)
 	if err != nil {
 		d.t.Fatal(err)

@@ -420,9 +420,13 @@ func TestBookIsWhole(t *testing.T) {
 	d.must(os.Rename(dir+".away", dir))
 	_, _, err := d.Redeem(token, peer)
 	d.must(err)
+	if _, err := Open(d.o); err == nil || !strings.Contains(err.Error(), "stop the conference first") {
+		t.Errorf("a second writer: %v", err)
+	}
+	d.must(d.Close())
 	d.must(d.o.State.Save(bookName, map[string]int{"format": 2}))
-	if _, err := Open(d.o); err == nil {
-		t.Error("a book of a later version was read")
+	if _, err := Open(d.o); err == nil || !strings.Contains(err.Error(), "format 2") {
+		t.Errorf("a book of a later version: %v", err)
 	}
 }
 
