@@ -286,52 +286,79 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// TestBridgeDiesAndReturns: a lock with a short lease is renewed, also by a bridge that has just started; when no bridge is left
-// the laptop gives back by itself.
-func TestBridgeDiesAndReturns(t *testing.T) {
+// TestRealReconciler runs the reconciler over the backend, the broker and the agent, with a short lease: it is renewed while the room
+// holds it, opened when the room says so, and, when the bridge dies, by the laptop alone.
+func TestRealReconciler(t *testing.T) {
 	s, m, keep := newSite(t), newMachine(), &shelf{m: map[string]string{}}
-	var backend atomic.Pointer[agent.Backend]
-	bridge := func() (stop func()) {
-		b := agent.New(s, keep)
-		backend.Store(b)
-		ctx, cancel := context.WithCancel(context.Background())
-		var wg sync.WaitGroup
-		wg.Go(func() { b.Run(ctx, func(mdm.Event) {}) }) //nolint:errcheck // nil
-		return func() { cancel(); wg.Wait() }
+	b := agent.New(s, keep)
+	s.listen(laptop.ID, func(r mdm.DeviceReport) { b.Heard(laptop.ID, r) })
+	s.program(t.TempDir(), m)
+	conf := mdm.Default
+	conf.Standing = mdm.Assistant
+	core, err := mdm.New(conf, []mdm.Device{laptop}, b.Caps)
+	if err != nil {
+		t.Fatal(err)
 	}
-	stop := bridge()
-	var reports atomic.Int64
-	s.listen(laptop.ID, func(r mdm.DeviceReport) {
-		reports.Add(1)
-		select {
-		case <-t.Context().Done():
-		default:
-			backend.Load().Heard(laptop.ID, r)
+	began := time.Now()
+	clock := func() mdm.Clock { return mdm.Clock{Mono: time.Since(began), Wall: time.Now()} }
+	var mu sync.Mutex
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { b.Run(ctx, func(e mdm.Event) { mu.Lock(); defer mu.Unlock(); core.Take(clock(), e) }) }) //nolint:errcheck // nil
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			mu.Lock()
+			actions := core.Step(clock())
+			mu.Unlock()
+			for _, a := range actions {
+				d := a.Device
+				var err error
+				if a.Command.ID == "" {
+					err = b.Wake(ctx, d)
+				} else {
+					err = b.Send(ctx, d, a.Command)
+				}
+				mu.Lock()
+				core.Sent(clock(), a, err)
+				mu.Unlock()
+			}
+			<-time.After(20 * time.Millisecond)
 		}
 	})
-	s.program(t.TempDir(), m)
-	c := mdm.Command{ID: "sr-d-7f3a-1-lock", Kind: mdm.Lock, Want: mdm.Want{Lock: mdm.Microphone, Lease: 3 * time.Second, Until: time.Now().Add(time.Hour)}}
-	if err := backend.Load().Send(t.Context(), laptop, c); err != nil {
-		t.Fatal(err)
+	t.Cleanup(func() { stop(); wg.Wait() })
+	poll(t, "standing posture", func() bool { return m.off("policy") })
+	wish := func(v uint64, mode mdm.Mode) {
+		d := mdm.Desired{Version: v, Session: "s", Mode: mode, Restrict: []string{"microphone"}, LeaseS: 3, HardEnd: time.Now().Add(time.Hour).Truncate(time.Second), Devices: []string{laptop.ID}}
+		if mode == mdm.Open {
+			d = mdm.Desired{Version: v, Session: "s", Mode: mode}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if err := core.Wish(clock(), "a", d, time.Now()); err != nil {
+			t.Fatal(err)
+		}
 	}
+	wish(1, mdm.Locked)
 	poll(t, "lock", func() bool { return m.off("mic", "mic2") })
-	stop()
-	stop = bridge()
-	began, seen := time.Now(), reports.Load()
-	if err := backend.Load().Wake(t.Context(), laptop); err != nil { // as the reconciler does for what it finds on its disk
-		t.Fatal(err)
-	}
+	v, since := uint64(1), time.Now()
+	last := since
 	poll(t, "renewals for twice the lease", func() bool {
 		if !m.off("mic", "mic2") {
-			t.Fatal("opened although a bridge renews")
+			t.Fatal("opened although the room holds it")
 		}
-		return time.Since(began) > 6*time.Second
+		if time.Since(last) > time.Second {
+			v, last = v+1, time.Now()
+			wish(v, mdm.Locked)
+		}
+		return time.Since(since) > 6*time.Second
 	})
-	if reports.Load() < seen+3 {
-		t.Errorf("%d reports, want one for each renewal", reports.Load()-seen)
-	}
+	wish(v+1, mdm.Open)
+	poll(t, "opening", func() bool { return !m.off("mic") && !m.off("mic2") && m.off("policy") })
+	wish(v+2, mdm.Locked)
+	poll(t, "lock again", func() bool { return m.off("mic", "mic2") })
 	stop()
-	poll(t, "giving back without a bridge", func() bool { return !m.off("mic") && !m.off("mic2") })
+	wg.Wait()
+	poll(t, "giving back without a bridge", func() bool { return !m.off("mic") && !m.off("mic2") && m.off("policy") })
 }
 
 func poll(t *testing.T, what string, f func() bool) {

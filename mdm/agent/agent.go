@@ -1,8 +1,7 @@
 // Package agent is the backend for laptops that run our own agent (cmd/agent): wishes go to device/{dev}/lockdown/desired, what the
 // agent measured comes from …/reported.
 //
-// A lock is renewed here every third of its lease for as long as it is wanted. If the bridge dies nobody renews, and the agent
-// gives back by itself; a bridge that starts again goes on renewing what it had kept.
+// A lock has a lease, which the reconciler renews (Caps.Renew). If the bridge dies nobody renews, and the agent gives back by itself.
 package agent
 
 import (
@@ -32,7 +31,6 @@ const LimitAgentEnds = "user-can-end-agent" // by whoever has the rights to end 
 type Backend struct {
 	link Link
 	keep mdm.Keeper
-	tick time.Duration
 
 	mu      sync.Mutex
 	devices map[string]*device
@@ -44,7 +42,6 @@ type device struct {
 	sent     wish
 	answered bool // the last command was
 	fresh    bool // it has answered one since this program started
-	said     time.Time
 }
 
 // wish is kept on disk.
@@ -60,12 +57,12 @@ type wish struct {
 
 // New makes a backend. What agents report is to be given to Heard.
 func New(link Link, keep mdm.Keeper) *Backend {
-	return &Backend{link: link, keep: keep, tick: time.Second, devices: map[string]*device{}, events: make(chan mdm.Event, 256)}
+	return &Backend{link: link, keep: keep, devices: map[string]*device{}, events: make(chan mdm.Event, 256)}
 }
 
 // Caps by platform. macOS' own assistant is its management's.
 func (b *Backend) Caps(d mdm.Device) mdm.Caps {
-	c := mdm.Caps{Best: mdm.AgentSays, Lease: true, Self: true, Limits: []string{LimitAgentEnds}}
+	c := mdm.Caps{Best: mdm.AgentSays, Lease: true, Renew: true, Self: true, Limits: []string{LimitAgentEnds}}
 	switch d.Platform {
 	case "linux", "macos":
 		c.Can = mdm.Microphone
@@ -141,7 +138,6 @@ func (b *Backend) publish(id string, d *device) error {
 	if w.Locked {
 		m.Mode, m.Restrict, m.LeaseS, m.HardEnd = mdm.Locked, w.Lock.Names(), w.LeaseS, w.Until
 	}
-	d.said = time.Now()
 	if err := b.link.Publish(id, m); err != nil {
 		return &mdm.Fault{Slug: mdm.FaultUnreachable, Err: err}
 	}
@@ -214,33 +210,14 @@ func observed(w wish, r mdm.DeviceReport) *mdm.Observed {
 	return o
 }
 
-// Run passes on what agents report, and renews locks.
+// Run passes on what agents report.
 func (b *Backend) Run(ctx context.Context, emit func(mdm.Event)) error {
-	t := time.NewTicker(b.tick)
-	defer t.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case e := <-b.events:
 			emit(e)
-		case now := <-t.C:
-			b.renew(now)
-		}
-	}
-}
-
-// renew says again every wish for a lock a third of whose lease is over.
-func (b *Backend) renew(now time.Time) {
-	if b.link.Up() != nil {
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for id, d := range b.devices {
-		w := d.sent
-		if w.Locked && now.Before(w.Until) && now.Sub(d.said) >= time.Duration(w.LeaseS)*time.Second/3 {
-			b.publish(id, d) //nolint:errcheck // the next turn tries again
 		}
 	}
 }
