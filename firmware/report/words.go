@@ -39,6 +39,7 @@ var points = map[string]Text{
 	"no-device-management": {"Verwaltung der Geräte nicht erreichbar: Telefone ins Schließfach", "device management cannot be reached: phones into the locker"},
 	"devices-refuse":       {"einige Geräte sind nicht gesperrt: ins Schließfach", "some devices are not locked: into the locker"},
 	"devices-unmanaged":    {"einige Geräte sind nicht verwaltet: ins Schließfach", "some devices are not managed: into the locker"},
+	"full-sweep":           {"frühere vollständige Prüfung zählt", "an earlier full sweep counts"},
 	"unsupervised":         {"Kontakt ohne Leitungsüberwachung", "contact without supervision of its line"},
 	"line-fault":           {"Leitung zum Kontakt gestört", "fault in the line to a contact"},
 }

@@ -19,12 +19,13 @@ type Speaker interface {
 // hearing is how far the room is with proving that its microphone hears: the sensor is told to listen, the sweep is
 // played, and a whole status after that shows what was heard. A sweep is never played in a confidential session.
 type hearing struct {
-	step   testStep
-	at     time.Time // of the step
-	due    time.Time // of the next test; zero: none is wanted
-	tries  int       // that told nothing since the test was wanted
-	proven bool      // since the session was begun, or since the unit was
-	stop   context.CancelFunc
+	step             testStep
+	at               time.Time // of the step
+	due              time.Time // of the next test; zero: none is wanted
+	tries            int       // that told nothing since the test was wanted
+	proven           bool      // since the session was begun or lately before, or since the unit was
+	provenAt, inTime time.Time // when it was proven last; the plan for which it was proven in time
+	stop             context.CancelFunc
 }
 
 type testStep uint8
@@ -67,7 +68,7 @@ func (r *Room) testBefore(to session.State) {
 	if r.p.Speaker == nil {
 		return
 	}
-	if to == session.Handover {
+	if to == session.Handover && !r.freshHearing(r.p.Clock.Now()) {
 		r.hearing.proven = false
 		r.want(r.p.Clock.Now())
 	}
@@ -96,6 +97,7 @@ func (r *Room) test(now time.Time) {
 	if r.p.Speaker == nil || !r.p.Sound.Present {
 		return
 	}
+	r.proveInTime(now)
 	switch h.step {
 	case quiet:
 		hears := !r.statusAt.IsZero() && r.status.Health&record.SoundOn != 0 && r.status.Health&record.Restart == 0
@@ -172,10 +174,11 @@ func (r *Room) tested(s record.Status, now time.Time) {
 			share = min(share, s.Coverage[p.part])
 		}
 	}
-	h.proven = share == record.All
+	h.proven, h.provenAt = share == record.All, time.Time{}
 	r.append("selftest.done", map[string]any{"heard": h.proven, "share": share})
 	switch {
 	case h.proven:
+		h.provenAt = now
 		r.check("microphone", "test", nil)
 		if r.p.SelfTest > 0 {
 			r.want(now.Add(r.p.SelfTest))

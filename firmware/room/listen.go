@@ -40,6 +40,7 @@ func (r *Room) ended(e sensor.End) {
 		r.p.Book.End(context.Background(), id)
 	}
 	clear(r.findings)
+	r.sweep.lost()
 	r.silence()
 	r.forgetTest()
 	r.heardAt = r.p.Clock.Now()
@@ -103,6 +104,7 @@ func (r *Room) heard(s record.Status) {
 	}
 	r.report("levels", l)
 	r.cover(s)
+	r.looked(s, now)
 	r.tested(s, now)
 }
 

@@ -148,6 +148,7 @@ type Room struct {
 	discard  bool              // what arrives of the last learning is not taken over
 	aliveAt  time.Time
 	hearing  hearing
+	sweep    sweeping
 	rules    rules
 	hall     hall
 	listed   listed

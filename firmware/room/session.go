@@ -35,6 +35,7 @@ func (r *Room) move(c session.Changed) {
 	if c.Moved() {
 		r.statuses, r.proposal = 0, nil
 		r.testBefore(c.To)
+		r.turnSweep(c)
 		r.turnHall(c)
 		r.turnAttendance(c)
 		if c.To.Confidential() && !c.From.Confidential() {
@@ -77,18 +78,14 @@ func (r *Room) points() {
 		{Name: "sensor-alive", Step: session.Handover, Proven: alive},
 		{Name: "journal-writes", Step: session.Handover, Proven: r.fault("journal") == nil},
 	}
-	swept := s == session.Sweep && r.statuses > 0 || s == session.Arming || s.Confidential()
-	covered := func(name string, part int) session.Point {
-		return session.Point{Name: name, Step: session.Sweep, Proven: alive && swept && r.learnEnd.IsZero() && r.status.Coverage[part] >= record.Most}
-	}
 	if r.p.Sound.Present {
-		ps = append(ps, covered("sound-covered", record.Ultrasonic))
+		ps = append(ps, r.sweptPoint("sound-covered", record.Ultrasonic))
 	}
 	if r.p.Speaker != nil && r.p.Sound.Present {
 		ps = append(ps, session.Point{Name: "microphone-proven", Step: session.Arming, Proven: r.hearing.proven})
 	}
 	if r.p.Radio.Present {
-		ps = append(ps, covered("radio-covered", record.Radio))
+		ps = append(ps, r.sweptPoint("radio-covered", record.Radio))
 	}
 	ps = append(ps, r.lockPoints(s)...)
 	r.must(session.Points(r.follow(append(ps, r.p.Walk.Apply(r.hallPoints(r.p.Clock.Now()))...))))

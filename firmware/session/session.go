@@ -85,6 +85,8 @@ type Point struct {
 	Proven bool   `json:"proven"`           // by the unit itself or by a person's tick where the policy says so
 	Detail string `json:"detail,omitempty"` // slug or measure, never free text
 	By     Role   `json:"by,omitempty"`     // the person's role whose word proves it; "": it was measured
+	// At is when it was measured, where that is not now: an earlier full sweep that counts. Zero: now.
+	At time.Time `json:"at,omitzero"`
 	// Advisory points are shown, and while they are unproven the wall says "with reservations"; nothing waits for them.
 	Advisory bool `json:"advisory,omitempty"`
 	// Accepted is set by Report: unproven, and the chair went on regardless.

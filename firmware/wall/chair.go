@@ -231,6 +231,9 @@ func (p *chairPage) points(h *Handler) {
 		if q.Detail != "" {
 			l.Detail = h.word(q.Detail).In(p.Lang)
 		}
+		if !q.At.IsZero() {
+			l.Detail += ": " + clockTime(p.Lang, q.At, p.View.At, h.opt.Location)
+		}
 		p.Points = append(p.Points, l)
 	}
 	slices.SortStableFunc(p.Points, func(a, b pointLine) int {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"subrosa/firmware/report"
 	"subrosa/firmware/session"
 	"subrosa/firmware/wall"
 	"subrosa/firmware/wall/internal/show"
@@ -177,6 +178,19 @@ func TestUnsealedIsWrittenOnTheWall(t *testing.T) {
 			if got := strings.Contains(page, "Eine Tonaufnahme kann ihn nicht verlassen"); got == unsealed {
 				t.Errorf("%s, unsealed %v: wall promises that no recording leaves: %v", s, unsealed, got)
 			}
+		}
+	}
+}
+
+// TestEarlierSweepIsShownWithItsTime on the chair's page.
+func TestEarlierSweepIsShownWithItsTime(t *testing.T) {
+	h := newHandler(t, func(o *wall.Options) {
+		o.Words = map[string]wall.Text{"full-sweep": wall.Text(report.Points()["full-sweep"])}
+	})
+	h.Update(scene("closed"))
+	for lang, want := range map[string]string{"de": "frühere vollständige Prüfung zählt: 18:33 Uhr", "en": "an earlier full sweep counts: 18:33"} {
+		if page := text(get(h, "/leitung?lang="+lang, key).Body.String()); !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
 		}
 	}
 }

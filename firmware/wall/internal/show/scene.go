@@ -62,6 +62,16 @@ func points(open ...string) []session.Point {
 	return ps
 }
 
+// sweptEarlier makes the points of the sweep ones of an earlier one.
+func sweptEarlier(ps []session.Point) []session.Point {
+	for i := range ps {
+		if ps[i].Step == session.Sweep {
+			ps[i].Detail, ps[i].At = "full-sweep", At.Add(-9*time.Minute)
+		}
+	}
+	return ps
+}
+
 // Scenes returns all scenes.
 func Scenes() []Scene {
 	s := func(name string, r session.Report) Scene { return Scene{name, view(r)} }
@@ -72,7 +82,7 @@ func Scenes() []Scene {
 		s("asking", session.Report{State: session.Handover, Next: session.NextConfirm, Points: points("doors-closed")}),
 		s("sweep", session.Report{State: session.Sweep, Next: session.NextProof, Points: points("radio-clear", "sensor-sealed")}),
 		s("arming", session.Report{State: session.Arming, Next: session.NextProof, Points: points("sensor-sealed")}),
-		s("closed", session.Report{State: session.Closed, Next: session.NextEnd, Points: points()}),
+		s("closed", session.Report{State: session.Closed, Next: session.NextEnd, Points: sweptEarlier(points())}),
 		s("reservations", session.Report{State: session.Closed, Next: session.NextEnd, Points: points("radio-clear")}),
 		s("override", session.Report{State: session.Closed, Next: session.NextEnd, Flags: []session.Flag{session.Override}, Points: points("doors-closed"), Reason: "checked-by-hand"}),
 		s("degraded", session.Report{State: session.Closed, Next: session.NextEnd, Flags: []session.Flag{session.Degraded}, Points: points()}),
