@@ -223,20 +223,25 @@ func (b *Book) forget(now time.Time, member string) {
 	}
 }
 
-// redeem uses an invite up. The member of a guest is made here.
-func (b *Book) redeem(now time.Time, token string) (*Invite, error) {
+// find returns the invite that a token is for, nil if there is none.
+func (b *Book) find(token string) *Invite {
 	hash := digest(token)
 	for _, i := range b.Invites {
-		if string(i.Hash) != string(hash) {
-			continue
+		if string(i.Hash) == string(hash) {
+			return i
 		}
-		if i.State(now) != "open" {
-			return nil, ErrInvite
-		}
-		i.Used = now
-		return i, nil
 	}
-	return nil, ErrInvite
+	return nil
+}
+
+// redeem uses an invite up.
+func (b *Book) redeem(now time.Time, token string) (*Invite, error) {
+	i := b.find(token)
+	if i == nil || i.State(now) != "open" {
+		return nil, ErrInvite
+	}
+	i.Used = now
+	return i, nil
 }
 
 // revoke ends an invite, and for a guest the logins that came of it; it returns those.

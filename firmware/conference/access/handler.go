@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -156,7 +157,7 @@ func (s *Service) api(do func(w http.ResponseWriter, r *http.Request, a ask) (an
 		status := http.StatusOK
 		if err != nil {
 			status, out = refusal(err, s)
-			s.o.Log.Warn("access: refused", "path", r.URL.Path, "error", out.Error, "err", logged(err))
+			s.o.Log.Log(r.Context(), severity(status), "access: refused", "path", r.URL.Path, "error", out.Error, "err", logged(err))
 			if out.Seconds > 0 {
 				w.Header().Set("Retry-After", fmt.Sprint(out.Seconds))
 			}
@@ -169,6 +170,17 @@ func (s *Service) api(do func(w http.ResponseWriter, r *http.Request, a ask) (an
 		w.WriteHeader(status)
 		w.Write(b) // a browser that has gone needs no answer
 	}
+}
+
+// severity of a refusal for the log: that somebody is not signed in is everyday, that something failed is not.
+func severity(status int) slog.Level {
+	switch {
+	case status == http.StatusUnauthorized:
+		return slog.LevelDebug
+	case status >= 500:
+		return slog.LevelError
+	}
+	return slog.LevelInfo
 }
 
 // logged is an error without what a peer has sent: it may hold a name.

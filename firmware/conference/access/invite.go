@@ -151,6 +151,12 @@ func (s *Service) Redeem(token, remote string) (cookie string, i Invite, err err
 	if err := s.hosts.check(now, remote); err != nil {
 		return "", i, err
 	}
+	known := false
+	s.read(func(b *Book) { known = b.find(token) != nil })
+	if !known { // a guess costs no copy of the book
+		s.missed(now, remote)
+		return "", i, ErrInvite
+	}
 	err = s.change(func(b *Book) error {
 		p, err := b.redeem(now, token)
 		if err != nil {
