@@ -2,10 +2,12 @@ package lockdown
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"subrosa/firmware/event"
 	"subrosa/mdm"
 )
 
@@ -113,5 +115,21 @@ func TestFollow(t *testing.T) {
 	console.Follow(Wire(w))
 	if s := console.Status(t0); s.Phase == Locking {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestWishSize: a wish for a whole council's devices fits well into a message.
+func TestWishSize(t *testing.T) {
+	for _, n := range []int{250, 2000} {
+		var ids []string
+		for i := range n {
+			ids = append(ids, fmt.Sprintf("d-%016d", i))
+		}
+		w, _ := desk(t).Step(t0, room("planned", ids...))
+		b, err := json.Marshal(Wire(w))
+		if err != nil || len(b) > event.MaxSize-1024 {
+			t.Errorf("%d devices: %d bytes, %v", n, len(b), err)
+		}
+		t.Logf("measured: a wish for %d devices has %d bytes", n, len(b))
 	}
 }

@@ -20,13 +20,14 @@ type devices struct {
 	status   lockdown.Status
 	counted  string // status as last recorded, JSON
 	countAt  time.Time
-	reached  string               // ids of the connectors that are reached, as recorded
-	postures map[string]time.Time // connector → when its posture was last recorded
+	reached  string                      // ids of the connectors that are reached, as recorded
+	postures map[string]lockdown.Posture // connector → its posture as last recorded
 }
 
 const (
-	countEvery   = time.Minute    // counts are recorded at most so often while they change
-	postureEvery = 12 * time.Hour // a standing posture is recorded at most so often while it is the same
+	countEvery   = time.Minute      // counts are recorded at most so often while they change
+	postureEvery = 12 * time.Hour   // a standing posture is recorded so often while it is the same …
+	postureAgain = 10 * time.Minute // … and at most so often while it changes
 )
 
 // assistantsPoint is the point of the session that says how far the lock is, and assistantsFact the fact of policies.
@@ -47,7 +48,7 @@ func (r *Room) openLockdown() {
 		}
 		r.p.Lockdown = d
 	}
-	r.devices.postures = map[string]time.Time{}
+	r.devices.postures = map[string]lockdown.Posture{}
 	var m lockdown.Memory
 	err := r.p.State.Load("lockdown", &m)
 	if err == nil {
@@ -134,8 +135,10 @@ func (r *Room) recordLock(now time.Time) {
 	st := &r.devices.status
 	r.recordConnectors(st)
 	for _, p := range st.Postures {
-		if last := r.devices.postures[p.Conn]; !p.Old && p.At.Sub(last) >= postureEvery {
-			r.devices.postures[p.Conn] = p.At
+		last := r.devices.postures[p.Conn]
+		age := p.At.Sub(last.At)
+		if changed := p.Off != last.Off || p.Total != last.Total; !p.Old && (age >= postureEvery || changed && age >= postureAgain) {
+			r.devices.postures[p.Conn] = p.Posture
 			r.appendFor(assistantRules, "lockdown.posture", map[string]any{"connector": p.Conn, "off": p.Off, "total": p.Total, "at": p.At})
 		}
 	}
