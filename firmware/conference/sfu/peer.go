@@ -1,0 +1,247 @@
+package sfu
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pion/webrtc/v4"
+
+	"subrosa/firmware/conference/signal"
+	"subrosa/firmware/conference/tripwire"
+)
+
+// Peer is a participant's connection.
+type Peer struct {
+	room *Room
+	id   string
+	wire *tripwire.Sender
+	gone atomic.Bool
+
+	negotiate sync.Mutex // one offer at a time
+
+	mu      sync.Mutex
+	pc      *webrtc.PeerConnection
+	slots   map[string]*slot  // by mid
+	sources map[string]string // source by mid, of what the peer sends
+	muted   map[string]bool
+	prefer  signal.Prefer
+
+	remb     atomic.Int64 // bit/s, by the receiver
+	lossCap  atomic.Int64 // bit/s, by what it loses; 0: no bound
+	sentBits atomic.Int64 // in the current interval of steer
+	flow     string       // what Events.Flow was told last; used by steer alone
+}
+
+// ErrOffer says that an offer could not be answered.
+var ErrOffer = errors.New("sfu: offer")
+
+// Offer answers an offer.
+func (p *Peer) Offer(o *signal.Offer) (*signal.Answer, error) {
+	p.negotiate.Lock()
+	defer p.negotiate.Unlock()
+	if p.gone.Load() {
+		return nil, fmt.Errorf("%w: the participant has gone", ErrOffer)
+	}
+	lines, err := parseLines([]byte(o.SDP))
+	if err != nil {
+		return nil, err
+	}
+	if err := lines.fit(o); err != nil {
+		return nil, err
+	}
+	pc, err := p.connection(o.Fresh)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.makeSlots(pc, lines, o); err != nil {
+		return nil, err
+	}
+	sources := map[string]string{}
+	for _, s := range o.Send {
+		sources[s.Mid] = string(s.Source)
+	}
+	p.mu.Lock()
+	p.sources = sources
+	p.mu.Unlock()
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: o.SDP}); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrOffer, err)
+	}
+	answer, err := pc.CreateAnswer(nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrOffer, err)
+	}
+	gathered := webrtc.GatheringCompletePromise(pc)
+	if err := pc.SetLocalDescription(answer); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrOffer, err)
+	}
+	<-gathered // host candidates of one port: nothing is asked of the network
+	p.dropSources(sources)
+	return &signal.Answer{N: o.N, SDP: pc.LocalDescription().SDP, Receive: p.assign(pc, o)}, nil
+}
+
+// connection returns the peer's connection, a new one if it has none or wants one.
+func (p *Peer) connection(fresh bool) (*webrtc.PeerConnection, error) {
+	p.mu.Lock()
+	old := p.pc
+	p.mu.Unlock()
+	if old != nil && !fresh {
+		return old, nil
+	}
+	if old != nil {
+		p.dropSources(nil)
+		p.dropSlots()
+		go old.Close()
+	}
+	pc, err := p.room.sfu.api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{p.room.sfu.cert}, BundlePolicy: webrtc.BundlePolicyMaxBundle})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrOffer, err)
+	}
+	pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) { p.receive(pc, t, r) })
+	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		p.mu.Lock()
+		current := p.pc == pc
+		p.mu.Unlock()
+		if current && p.room.ev.State != nil {
+			p.room.ev.State(p.id, s.String())
+		}
+	})
+	p.mu.Lock()
+	p.pc = pc
+	p.mu.Unlock()
+	return pc, nil
+}
+
+// makeSlots makes a slot for each recvonly m-line that has none yet, in their order: pion gives them to m-lines in that order.
+func (p *Peer) makeSlots(pc *webrtc.PeerConnection, lines lines, o *signal.Offer) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range lines {
+		if !l.recvonly || p.slots[l.mid] != nil {
+			continue
+		}
+		s := newSlot(p, l.video, l.mid)
+		tr, err := pc.AddTransceiverFromTrack(s, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrOffer, err)
+		}
+		p.slots[l.mid] = s
+		go s.feedback(tr.Sender())
+	}
+	return nil
+}
+
+// assign gives each slot the track that the offer wants there, and returns what will be fed.
+func (p *Peer) assign(pc *webrtc.PeerConnection, o *signal.Offer) (out []signal.TrackMid) {
+	want := map[string]string{}
+	for _, r := range o.Receive {
+		want[r.Mid] = r.Track
+	}
+	for _, tr := range pc.GetTransceivers() { // pion says which m-line a slot got
+		if sender := tr.Sender(); sender != nil {
+			if s, ok := sender.Track().(*slot); ok && s.mid != tr.Mid() && tr.Mid() != "" {
+				p.room.sfu.o.Log.Error("sfu: a slot is at another m-line", "want", s.mid, "got", tr.Mid())
+			}
+		}
+	}
+	p.mu.Lock()
+	slots := map[string]*slot{}
+	for mid, s := range p.slots {
+		slots[mid] = s
+	}
+	p.mu.Unlock()
+	for mid, s := range slots {
+		p.room.mu.Lock()
+		t := p.room.tracks[want[mid]]
+		p.room.mu.Unlock()
+		if t != nil && (t.peer == p || t.video() != s.video) {
+			t = nil
+		}
+		s.give(t)
+		if t != nil {
+			out = append(out, signal.TrackMid{Mid: mid, Track: t.id})
+		}
+	}
+	slices.SortFunc(out, func(a, b signal.TrackMid) int { return cmpMid(a.Mid, b.Mid) })
+	return out
+}
+
+func cmpMid(a, b string) int {
+	x, _ := strconv.Atoi(a)
+	y, _ := strconv.Atoi(b)
+	return x - y
+}
+
+// dropSources ends the tracks that are not in keep (by mid) any more.
+func (p *Peer) dropSources(keep map[string]string) {
+	r := p.room
+	r.mu.Lock()
+	var gone []*Track
+	for id, t := range r.tracks {
+		if t.peer == p && keep[t.mid] != t.source {
+			delete(r.tracks, id)
+			gone = append(gone, t)
+		}
+	}
+	r.mu.Unlock()
+	for _, t := range gone {
+		t.end()
+	}
+	if len(gone) > 0 {
+		r.ev.Tracks()
+	}
+}
+
+func (p *Peer) dropSlots() {
+	p.mu.Lock()
+	slots := p.slots
+	p.slots = map[string]*slot{}
+	p.mu.Unlock()
+	for _, s := range slots {
+		s.stop()
+	}
+}
+
+// Prefer takes note of what the peer wants to see.
+func (p *Peer) Prefer(w signal.Prefer) {
+	p.mu.Lock()
+	p.prefer = w
+	p.mu.Unlock()
+}
+
+// Mute drops what comes of a source from now on, or passes it again.
+func (p *Peer) Mute(source string, muted bool) {
+	p.mu.Lock()
+	if p.muted == nil {
+		p.muted = map[string]bool{}
+	}
+	p.muted[source] = muted
+	p.mu.Unlock()
+	p.room.mu.Lock()
+	defer p.room.mu.Unlock()
+	for _, t := range p.room.tracks {
+		if t.peer == p && t.source == source {
+			t.muted.Store(muted)
+		}
+	}
+}
+
+// stop ends forwarding to and from the peer, at once.
+func (p *Peer) stop() {
+	p.gone.Store(true)
+	p.dropSlots()
+}
+
+func (p *Peer) close() {
+	p.negotiate.Lock()
+	defer p.negotiate.Unlock()
+	p.mu.Lock()
+	pc := p.pc
+	p.mu.Unlock()
+	if pc != nil {
+		pc.Close()
+	}
+}

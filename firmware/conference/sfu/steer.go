@@ -1,0 +1,268 @@
+package sfu
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"time"
+)
+
+// steer looks after the room until it closes: who is heard, and what each receiver gets of whom.
+func (r *Room) steer() {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-r.done:
+			return
+		case now := <-tick.C:
+			r.listen()
+			if n%3 == 0 {
+				r.share(now)
+			}
+		}
+	}
+}
+
+const heardFrom = (127 - 50) << 8 // -50 dBov, smoothed
+
+// listen finds who speaks: the loudest comes first, but only if it is louder by 3 dB than who is first now.
+func (r *Room) listen() {
+	r.mu.Lock()
+	loud := map[string]uint32{}
+	for _, t := range r.tracks {
+		if t.source == "microphone" && !t.muted.Load() {
+			loud[t.peer.id] = max(loud[t.peer.id], t.loudness.Load())
+		}
+	}
+	next := rank(r.speakers, loud)
+	changed := !slices.Equal(next, r.speakers)
+	r.speakers = next
+	r.mu.Unlock()
+	if changed && r.ev.Speakers != nil {
+		var heard []string
+		for _, id := range next {
+			if loud[id] >= heardFrom {
+				heard = append(heard, id)
+			}
+		}
+		r.ev.Speakers(heard)
+	}
+}
+
+// rank puts the loudest first. Others keep the order in which they spoke last.
+func rank(was []string, loud map[string]uint32) []string {
+	next := make([]string, 0, len(loud))
+	for _, id := range was {
+		if _, here := loud[id]; here {
+			next = append(next, id)
+		}
+	}
+	best, level := "", uint32(heardFrom)
+	for id, l := range loud {
+		if l > level || l == level && l > heardFrom && id < best {
+			best, level = id, l
+		}
+	}
+	if best == "" || len(next) > 0 && next[0] == best {
+		return next
+	}
+	if len(next) > 0 && loud[next[0]] >= heardFrom && level < loud[next[0]]+3<<8 {
+		return next
+	}
+	next = slices.DeleteFunc(next, func(id string) bool { return id == best })
+	return slices.Insert(next, 0, best)
+}
+
+// loss adapts the bound of what goes to a peer: 0 to 255 is the fraction lost.
+func (p *Peer) loss(fraction uint8) {
+	sent := p.flowRate()
+	bound := p.lossCap.Load()
+	switch {
+	case fraction > 26: // over a tenth
+		if bound == 0 || bound > sent {
+			bound = sent
+		}
+		bound = max(100_000, bound*(512-int64(fraction))/512)
+	case fraction < 6 && bound > 0:
+		bound += bound / 50
+		if bound > 20_000_000 {
+			bound = 0
+		}
+	}
+	p.lossCap.Store(bound)
+}
+
+// flowRate is what was sent to the peer in bit/s, as steer saw it last.
+func (p *Peer) flowRate() int64 {
+	if r := p.sentBits.Load(); r > 0 {
+		return r * 1000 / 600
+	}
+	return 1_000_000
+}
+
+// down is how much the peer can take in bit/s; 0 not known. A receiver's own estimate starts low and follows what comes, so
+// a part is added to it.
+func (p *Peer) down() float64 {
+	est, bound := float64(p.remb.Load())*1.25, float64(p.lossCap.Load())
+	switch {
+	case est == 0:
+		return bound
+	case bound == 0:
+		return est
+	}
+	return min(est, bound)
+}
+
+// want is a camera or screen that a receiver may get.
+type want struct {
+	slot  *slot
+	track *Track
+	rank  int
+	low   bool
+	rates []float64 // of layers, 0 where there is none
+}
+
+// share says for each receiver which layers it gets.
+func (r *Room) share(now time.Time) {
+	r.mu.Lock()
+	rates := map[*Track][]float64{}
+	for _, t := range r.tracks {
+		t.mu.Lock()
+		list := make([]float64, len(t.layers))
+		for i, l := range t.layers {
+			if l != nil && l.alive(now) {
+				l.rate = 0.6*l.rate + 0.4*float64(l.bytes.Swap(0))*8/0.6
+				list[i] = max(1, l.rate)
+			}
+		}
+		t.mu.Unlock()
+		rates[t] = list
+	}
+	peers := make([]*Peer, 0, len(r.peers))
+	for _, p := range r.peers {
+		peers = append(peers, p)
+	}
+	place := map[string]int{}
+	for i, id := range r.speakers {
+		place[id] = i + 1
+	}
+	if r.floor != "" {
+		place[r.floor] = -1
+	}
+	lastN := r.lastN
+	r.mu.Unlock()
+	for _, p := range peers {
+		p.share(now, rates, place, lastN)
+		p.sentBits.Store(0)
+	}
+}
+
+func (p *Peer) share(now time.Time, rates map[*Track][]float64, place map[string]int, lastN int) {
+	p.mu.Lock()
+	pref := p.prefer
+	var wants []want
+	audio := 0.0
+	for _, s := range p.slots {
+		s.mu.Lock()
+		t := s.track
+		s.mu.Unlock()
+		if t == nil {
+			continue
+		}
+		if !s.video {
+			audio += 40_000
+			s.aim(0, now)
+			continue
+		}
+		if slices.Contains(pref.Off, t.id) {
+			s.aim(-1, now)
+			continue
+		}
+		w := want{slot: s, track: t, rates: rates[t], low: slices.Contains(pref.Low, t.id), rank: 1000}
+		if n, ok := place[t.peer.id]; ok {
+			w.rank = n
+		}
+		if t.source == "screen" {
+			w.rank = -3
+		} else if slices.Contains(pref.Pinned, t.id) {
+			w.rank = -2
+		}
+		wants = append(wants, w)
+	}
+	p.mu.Unlock()
+	if pref.LastN > 0 {
+		lastN = min(lastN, pref.LastN)
+	}
+	sort.Slice(wants, func(i, j int) bool {
+		if wants[i].rank != wants[j].rank {
+			return wants[i].rank < wants[j].rank
+		}
+		return wants[i].track.id < wants[j].track.id
+	})
+	down := p.down()
+	f := Flow{Down: int(down), Layers: map[string]int{}}
+	for i, layer := range allot(wants, lastN, budget(down, audio)) {
+		wants[i].slot.aim(layer, now)
+		if layer < 0 {
+			f.Paused = append(f.Paused, wants[i].track.id)
+		} else {
+			f.Layers[wants[i].track.id] = layer
+		}
+	}
+	p.tell(f)
+}
+
+func budget(down, audio float64) float64 {
+	if down == 0 {
+		return math.Inf(1)
+	}
+	return max(0, down-audio)
+}
+
+// tell says what has changed; the estimate alone is no change unless it moved by a quarter.
+func (p *Peer) tell(f Flow) {
+	key := fmt.Sprint(f.Paused, f.Layers, int(math.Log(float64(max(1, f.Down)))*4))
+	if key == p.flow || p.room.ev.Flow == nil {
+		return
+	}
+	p.flow = key
+	p.room.ev.Flow(p.id, f)
+}
+
+// allot gives each want a layer, or -1, in their order: first everybody the smallest, as far as the budget goes and at most
+// lastN cameras; then larger ones. The first always gets something.
+func allot(wants []want, lastN int, budget float64) []int {
+	out := make([]int, len(wants))
+	cameras := 0
+	for i, w := range wants {
+		out[i] = -1
+		low := slices.IndexFunc(w.rates, func(r float64) bool { return r > 0 })
+		if w.track.source == "camera" {
+			if cameras == lastN {
+				continue
+			}
+			cameras++
+		}
+		if low < 0 { // nothing has come yet; the first that comes will do
+			out[i] = 0
+			continue
+		}
+		if w.rates[low] > budget && i > 0 {
+			continue
+		}
+		out[i] = low
+		budget -= w.rates[low]
+	}
+	for i, w := range wants {
+		for l := len(w.rates) - 1; out[i] >= 0 && !w.low && l > out[i]; l-- {
+			more := w.rates[l] - w.rates[out[i]]
+			if w.rates[l] > 0 && more <= budget {
+				budget -= more
+				out[i] = l
+			}
+		}
+	}
+	return out
+}

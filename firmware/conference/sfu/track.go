@@ -1,0 +1,400 @@
+package sfu
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"subrosa/firmware/conference/codec"
+	"subrosa/firmware/conference/signal"
+	"subrosa/firmware/conference/tripwire"
+)
+
+// Track is what others can receive of a peer.
+type Track struct {
+	id, mid, source string
+	peer            *Peer
+	codec           codec.Codec
+	muted           atomic.Bool
+	ended           atomic.Bool
+	loudness        atomic.Uint32 // 0 silent to 127<<8, smoothed
+
+	mu     sync.Mutex
+	layers []*layer                // by index, nil where none has come
+	slots  atomic.Pointer[[]*slot] // replaced, never changed
+}
+
+func (t *Track) video() bool { return t.codec != codec.Opus }
+
+// add and remove change who gets the track.
+func (t *Track) add(s *slot) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var next []*slot
+	if old := t.slots.Load(); old != nil {
+		next = append(next, *old...)
+	}
+	next = append(next, s)
+	t.slots.Store(&next)
+}
+
+func (t *Track) remove(s *slot) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old := t.slots.Load()
+	if old == nil {
+		return
+	}
+	next := make([]*slot, 0, len(*old))
+	for _, x := range *old {
+		if x != s {
+			next = append(next, x)
+		}
+	}
+	t.slots.Store(&next)
+}
+
+// end frees the slots of a track that has gone.
+func (t *Track) end() {
+	t.ended.Store(true)
+	if slots := t.slots.Swap(nil); slots != nil {
+		for _, s := range *slots {
+			s.forget(t)
+		}
+	}
+}
+
+// top is the index of the best layer that has come; -1 none.
+func (t *Track) top() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := len(t.layers) - 1; i >= 0; i-- {
+		if t.layers[i] != nil && t.layers[i].alive(time.Now()) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (t *Track) layer(i int) *layer {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if i < 0 || i >= len(t.layers) {
+		return nil
+	}
+	return t.layers[i]
+}
+
+// askKey asks the publisher for key frames of all layers, at most every 300 ms each.
+func (t *Track) askKey(now time.Time) {
+	t.mu.Lock()
+	layers := t.layers
+	t.mu.Unlock()
+	for _, l := range layers {
+		if l != nil {
+			l.askKey(now)
+		}
+	}
+}
+
+// layer is one RTP stream of a track.
+type layer struct {
+	track  *Track
+	index  int
+	ssrc   uint32
+	pt     uint8
+	level  uint8 // id of the audio level's header extension
+	wire   *tripwire.Track
+	pc     *webrtc.PeerConnection
+	cache  cache
+	asked  atomic.Int64 // when a key frame was, ns
+	last   atomic.Int64 // when a packet came, ns
+	bytes  atomic.Int64 // since steer looked
+	rate   float64      // bit/s; steer's
+	held   []heldPacket
+	alarms [16]time.Time
+}
+
+// alive reports whether the layer has sent in the last two seconds: browsers stop layers that they cannot afford.
+func (l *layer) alive(now time.Time) bool { return now.UnixNano()-l.last.Load() < int64(2*time.Second) }
+
+// packet is what is forwarded. Its payload is valid for the call.
+type packet struct {
+	seq     uint16
+	ts      uint32
+	marker  bool
+	desc    codec.Packet
+	payload []byte
+	at      time.Time
+}
+
+type heldPacket struct {
+	packet
+	buf []byte
+}
+
+const (
+	maxHeld = 64 // packets that wait for the first of their frame
+	holdFor = 100 * time.Millisecond
+)
+
+var layerOf = map[string]int{"": 0, "q": 0, "h": 1, "f": 2}
+
+// receive runs a stream until it ends. The first of a track announces it.
+func (p *Peer) receive(pc *webrtc.PeerConnection, remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	c := map[string]codec.Codec{strings.ToLower(webrtc.MimeTypeOpus): codec.Opus, strings.ToLower(webrtc.MimeTypeVP8): codec.VP8,
+		strings.ToLower(webrtc.MimeTypeVP9): codec.VP9}[strings.ToLower(remote.Codec().MimeType)]
+	mid := ""
+	for _, tr := range pc.GetTransceivers() {
+		if tr.Receiver() == receiver {
+			mid = tr.Mid()
+		}
+	}
+	index, known := layerOf[remote.RID()]
+	p.mu.Lock()
+	source, current := p.sources[mid], p.pc == pc
+	muted := p.muted[source]
+	p.mu.Unlock()
+	if c == 0 || !known || source == "" || !current || signal.Source(source).Video() != (c != codec.Opus) {
+		return // not offered in that way: nothing of it is read
+	}
+	l := p.open(c, mid, source, index, muted)
+	if l == nil {
+		return
+	}
+	l.pc, l.ssrc, l.pt = pc, uint32(remote.SSRC()), uint8(remote.PayloadType())
+	l.wire = p.wire.NewTrack(l.ssrc, c)
+	for _, e := range receiver.GetParameters().HeaderExtensions {
+		if e.URI == extLevel {
+			l.level = uint8(e.ID)
+		}
+	}
+	go l.reports(receiver, remote.RID())
+	l.run(remote)
+}
+
+// open returns a new layer of the track at mid.
+func (p *Peer) open(c codec.Codec, mid, source string, index int, muted bool) *layer {
+	r := p.room
+	r.mu.Lock()
+	if p.gone.Load() || r.closed {
+		r.mu.Unlock()
+		return nil
+	}
+	var t *Track
+	for _, x := range r.tracks {
+		if x.peer == p && x.mid == mid {
+			t = x
+		}
+	}
+	fresh := t == nil
+	if fresh {
+		var id [8]byte
+		rand.Read(id[:])
+		t = &Track{id: "t" + hex.EncodeToString(id[:]), mid: mid, source: source, peer: p, codec: c}
+		t.muted.Store(muted)
+		r.tracks[t.id] = t
+	}
+	r.mu.Unlock()
+	l := &layer{track: t, index: index}
+	l.cache.init(c != codec.Opus)
+	t.mu.Lock()
+	for len(t.layers) <= index {
+		t.layers = append(t.layers, nil)
+	}
+	layers := append([]*layer(nil), t.layers...) // askKey reads the old one
+	layers[index] = l
+	t.layers = layers
+	t.mu.Unlock()
+	if fresh {
+		r.ev.Tracks()
+	}
+	return l
+}
+
+// run reads packets until the stream ends.
+func (l *layer) run(remote *webrtc.TrackRemote) {
+	buf := make([]byte, 1500)
+	var h rtp.Header
+	for {
+		n, _, err := remote.Read(buf)
+		if err != nil || l.track.ended.Load() || l.track.peer.gone.Load() {
+			return
+		}
+		at, err := h.Unmarshal(buf[:n])
+		if err != nil || h.PayloadType != l.pt {
+			continue
+		}
+		payload := buf[at:n]
+		if h.Padding && len(payload) > 0 {
+			payload = payload[:max(0, len(payload)-int(payload[len(payload)-1]))]
+		}
+		now := time.Now()
+		l.last.Store(now.UnixNano())
+		l.bytes.Add(int64(n))
+		l.track.peer.room.sfu.In.Add(1)
+		if l.level > 0 {
+			if e := h.GetExtension(l.level); len(e) > 0 {
+				l.heard(127 - uint32(e[0]&0x7f))
+			}
+		}
+		l.handle(&packet{seq: h.SequenceNumber, ts: h.Timestamp, marker: h.Marker, payload: payload, at: now})
+	}
+}
+
+// heard smooths the level, fast up and slowly down.
+func (l *layer) heard(level uint32) {
+	was := l.track.loudness.Load()
+	now := level << 8
+	if now > was {
+		was += (now - was) / 2
+	} else {
+		was -= (was - now) / 16
+	}
+	l.track.loudness.Store(was)
+}
+
+// handle lets a packet through the tripwire, and with it those that waited for it.
+func (l *layer) handle(p *packet) {
+	if l.track.muted.Load() {
+		return
+	}
+	v := tripwire.Plain
+	var err error
+	if len(p.payload) == 0 {
+		v = tripwire.Empty
+	} else if p.desc, err = codec.Parse(l.track.codec, p.payload); err == nil {
+		v = l.wire.Packet(p.at, p.seq, p.ts, p.marker, p.desc, p.payload)
+	}
+	switch {
+	case v == tripwire.Wait:
+		l.hold(p)
+		return
+	case v.Dropped():
+		l.drop(v, p.at)
+		return
+	}
+	l.pass(p)
+	if len(l.held) > 0 && p.desc.Start {
+		l.release(p.at)
+	}
+}
+
+func (l *layer) hold(p *packet) {
+	if len(l.held) == maxHeld {
+		l.expire(p.at, true)
+	}
+	h := heldPacket{packet: *p, buf: append([]byte(nil), p.payload...)}
+	h.payload = h.buf
+	l.held = append(l.held, h)
+}
+
+// release asks again for those that wait; those whose first packet still lacks stay for holdFor.
+func (l *layer) release(now time.Time) {
+	waiting := l.held
+	l.held = l.held[:0]
+	for i := range waiting {
+		h := waiting[i]
+		switch v := l.wire.Packet(now, h.seq, h.ts, h.marker, h.desc, h.payload); {
+		case v == tripwire.Wait && now.Sub(h.at) < holdFor:
+			l.held = append(l.held, h)
+		case v == tripwire.Wait:
+			l.drop(tripwire.Late, now)
+		case v.Dropped():
+			l.drop(v, now)
+		default:
+			l.pass(&h.packet)
+		}
+	}
+}
+
+// expire forgets what waited too long, or the oldest.
+func (l *layer) expire(now time.Time, oldest bool) {
+	kept := l.held[:0]
+	for i, h := range l.held {
+		if now.Sub(h.at) < holdFor && (i > 0 || !oldest) {
+			kept = append(kept, h)
+		} else {
+			l.drop(tripwire.Late, now)
+		}
+	}
+	l.held = kept
+}
+
+// drop counts, and tells once a second.
+func (l *layer) drop(v tripwire.Verdict, now time.Time) {
+	r := l.track.peer.room
+	r.sfu.Dropped[v].Add(1)
+	if v == tripwire.Stale && l.track.video() {
+		l.askKey(now) // what follows refers to what was dropped
+	}
+	if !v.Alarm() || now.Sub(l.alarms[v]) < time.Second {
+		return
+	}
+	l.alarms[v] = now
+	r.ev.Alarm(Alarm{Peer: l.track.peer.id, Track: l.track.id, Why: v})
+}
+
+// pass forwards to all who get this layer.
+func (l *layer) pass(p *packet) {
+	l.cache.put(p)
+	slots := l.track.slots.Load()
+	if slots == nil {
+		return
+	}
+	conn := l.track.peer.room.sfu.o.UDP
+	conn.Hold()
+	for _, s := range *slots {
+		s.write(l, p)
+	}
+	conn.Release()
+}
+
+func (l *layer) askKey(now time.Time) {
+	if !l.track.video() || l.pc == nil {
+		return
+	}
+	was := l.asked.Load()
+	if now.UnixNano()-was < int64(300*time.Millisecond) || !l.asked.CompareAndSwap(was, now.UnixNano()) {
+		return
+	}
+	_ = l.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: l.ssrc}})
+}
+
+// reports passes the publisher's clock on: its sender reports, with the time stamps of each slot.
+func (l *layer) reports(receiver *webrtc.RTPReceiver, rid string) {
+	buf := make([]byte, 1500)
+	for {
+		var n int
+		var err error
+		if rid == "" {
+			n, _, err = receiver.Read(buf)
+		} else {
+			n, _, err = receiver.ReadSimulcast(buf, rid)
+		}
+		if err != nil {
+			return
+		}
+		packets, err := rtcp.Unmarshal(buf[:n])
+		if err != nil {
+			continue
+		}
+		for _, p := range packets {
+			sr, ok := p.(*rtcp.SenderReport)
+			slots := l.track.slots.Load()
+			if !ok || sr.SSRC != l.ssrc || slots == nil {
+				continue
+			}
+			for _, s := range *slots {
+				s.report(l, sr)
+			}
+		}
+	}
+}
