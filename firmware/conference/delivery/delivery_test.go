@@ -1,0 +1,150 @@
+package delivery
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"os"
+	"slices"
+	"testing"
+
+	"subrosa/firmware/conference/mls"
+	"subrosa/firmware/conference/signal"
+)
+
+// transcript of ts-mls: see package mls.
+type transcript struct {
+	Suite  string
+	People []struct{ Who, Message string }
+	Steps  []struct {
+		Commit, Welcome string
+		Epoch           uint64
+		From            string
+		Adds            []string
+		Removes         []int
+		Leaves          map[string]int
+	}
+}
+
+func read(t *testing.T) (out []transcript) {
+	b, err := os.ReadFile("../mls/testdata/transcript.json")
+	if err == nil {
+		err = json.Unmarshal(b, &out)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func unhex(s string) []byte {
+	b, _ := hex.DecodeString(s)
+	return b
+}
+
+func nobody(string) bool { return false }
+
+// begin returns the group of the transcript's first step, and who waits, by key package.
+func begin(t *testing.T, ts transcript) (*Group, func([]byte) (string, bool)) {
+	t.Helper()
+	g, err := New(bytes.NewReader([]byte("0123456789abcdef\x00\x01\x02\x03")), signal.Suite(map[bool]string{true: "x25519", false: "xwing"}[ts.Suite[4] == '1']), "chair")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g.Tag != 0x01010203 {
+		t.Errorf("tag %x", g.Tag)
+	}
+	if g.Found("a", g.ID) == nil || g.Found("chair", []byte("another group, it")) == nil {
+		t.Error("founded by another, or another")
+	}
+	if err := g.Found("chair", g.ID); err != nil || g.Found("chair", g.ID) == nil {
+		t.Error("founded twice, or not at all: ", err)
+	}
+	by := map[string]string{}
+	for _, p := range ts.People {
+		k, err := mls.ParseKeyPackage(unhex(p.Message))
+		if err != nil {
+			t.Fatal(err)
+		}
+		by[string(k.Raw)] = p.Who
+	}
+	return g, func(raw []byte) (string, bool) { p, ok := by[string(raw)]; return p, ok }
+}
+
+// TestTranscript runs a group of ts-mls through: it is taken step by step, and leaves are where its members are.
+func TestTranscript(t *testing.T) {
+	for _, ts := range read(t) {
+		g, waiting := begin(t, ts)
+		for i, s := range ts.Steps {
+			m := &signal.Commit{Group: g.ID, Epoch: s.Epoch, Commit: unhex(s.Commit), Welcome: unhex(s.Welcome)}
+			for _, who := range []string{"chair", "a", "b", "c", "d"} { // in another's name
+				if who != s.From {
+					if _, r := g.Commit(who, m, waiting, nobody); r == nil || r.Why != "sender" {
+						t.Fatalf("%s: step %d by %s: %v", ts.Suite, i, who, r)
+					}
+				}
+			}
+			c, r := g.Commit(s.From, m, waiting, nobody)
+			if r != nil {
+				t.Fatalf("%s: step %d: %v", ts.Suite, i, r)
+			}
+			if c.Epoch != s.Epoch || len(c.Added) != len(s.Adds) || len(c.Removed) != len(s.Removes) || g.Epoch() != s.Epoch+1 {
+				t.Errorf("%s: step %d: %+v", ts.Suite, i, c)
+			}
+			for who, leaf := range s.Leaves {
+				if g.Leaf(who) != leaf {
+					t.Errorf("%s: step %d: %s at %d, it says %d", ts.Suite, i, who, g.Leaf(who), leaf)
+				}
+			}
+			if want := slices.Sorted(maps.Keys(s.Leaves)); !slices.Equal(slices.Sorted(slices.Values(g.Members())), want) {
+				t.Errorf("%s: step %d: %v, want %v", ts.Suite, i, g.Members(), want)
+			}
+			if _, r := g.Commit(s.From, m, waiting, nobody); r == nil || r.Why != "late" {
+				t.Errorf("%s: step %d again: %v", ts.Suite, i, r)
+			}
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	ts := read(t)[0]
+	first := ts.Steps[0]
+	good := signal.Commit{Epoch: 0, Commit: unhex(first.Commit), Welcome: unhex(first.Welcome)}
+	for name, tt := range map[string]struct {
+		change  func(*signal.Commit, *Group)
+		waiting func([]byte) (string, bool)
+		gone    func(string) bool
+		want    string
+	}{
+		"another group":         {change: func(m *signal.Commit, _ *Group) { m.Group = make([]byte, 16) }, want: "group"},
+		"a later epoch":         {change: func(m *signal.Commit, _ *Group) { m.Epoch = 1 }, want: "late"},
+		"a lie about the epoch": {change: func(m *signal.Commit, g *Group) { m.Commit, m.Epoch = unhex(ts.Steps[1].Commit), 0 }, want: "late"},
+		"cut off":               {change: func(m *signal.Commit, _ *Group) { m.Commit = m.Commit[:40] }, want: "form"},
+		"nobody waits":          {waiting: func([]byte) (string, bool) { return "", false }, want: "not-admitted"},
+		"sender was removed":    {gone: func(string) bool { return true }, want: "sender"},
+		"no welcome":            {change: func(m *signal.Commit, _ *Group) { m.Welcome = nil }, want: "welcome"},
+		"another's welcome":     {change: func(m *signal.Commit, _ *Group) { m.Welcome = unhex(ts.Steps[2].Welcome) }, want: "welcome"},
+	} {
+		g, waiting := begin(t, ts)
+		m := good
+		m.Group = g.ID
+		if tt.change != nil {
+			tt.change(&m, g)
+		}
+		if tt.waiting == nil {
+			tt.waiting = waiting
+		}
+		if tt.gone == nil {
+			tt.gone = nobody
+		}
+		if _, r := g.Commit("chair", &m, tt.waiting, tt.gone); r == nil || r.Why != tt.want {
+			t.Errorf("%s: %v, want %s", name, r, tt.want)
+		}
+		m = good
+		m.Group = g.ID
+		if _, r := g.Commit("chair", &m, waiting, nobody); r != nil || g.Epoch() != 1 { // a refusal has changed nothing
+			t.Errorf("%s, then the right one: %v", name, r)
+		}
+	}
+}
