@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/pion/sdp/v3"
 
@@ -13,6 +14,7 @@ type line struct {
 	mid                string
 	video              bool
 	sendonly, recvonly bool
+	inactive           bool
 }
 
 type lines []line
@@ -31,7 +33,7 @@ func parseLines(b []byte) (lines, error) {
 		_, l.sendonly = m.Attribute("sendonly")
 		_, l.recvonly = m.Attribute("recvonly")
 		_, both := m.Attribute("sendrecv")
-		_, inactive := m.Attribute("inactive")
+		_, l.inactive = m.Attribute("inactive")
 		switch m.MediaName.Media {
 		case "audio":
 		case "video":
@@ -42,7 +44,7 @@ func parseLines(b []byte) (lines, error) {
 		if l.mid == "" || seen[l.mid] || len(out) >= 256 {
 			return nil, fmt.Errorf("%w: m-lines without a mid, with one that is there twice, or more than 256", ErrOffer)
 		}
-		if both || !l.sendonly && !l.recvonly && !inactive {
+		if both || !l.sendonly && !l.recvonly && !l.inactive {
 			return nil, fmt.Errorf("%w: m-line %.20q sends and receives; each goes one way here", ErrOffer, l.mid)
 		}
 		seen[l.mid] = true
@@ -71,4 +73,32 @@ func (ls lines) fit(o *signal.Offer) error {
 		}
 	}
 	return nil
+}
+
+// direct replaces the direction of m-lines. pion stops for good what an offer once calls inactive, but here an m-line rests
+// until it gets its next track: so pion reads it as recvonly, and the browser reads in the answer that it rests.
+func direct(description string, mids map[string]bool, from, to string) string {
+	if len(mids) == 0 {
+		return description
+	}
+	sections := strings.SplitAfter(description, "\r\n")
+	at, mid := -1, ""
+	flush := func() {
+		if at >= 0 && mids[mid] {
+			sections[at] = "a=" + to + "\r\n"
+		}
+		at, mid = -1, ""
+	}
+	for i := range sections {
+		switch l := strings.TrimSuffix(sections[i], "\r\n"); {
+		case strings.HasPrefix(l, "m="):
+			flush()
+		case strings.HasPrefix(l, "a=mid:"):
+			mid = l[len("a=mid:"):]
+		case l == "a="+from:
+			at = i
+		}
+	}
+	flush()
+	return strings.Join(sections, "")
 }

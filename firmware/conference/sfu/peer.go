@@ -21,7 +21,8 @@ type Peer struct {
 	wire *tripwire.Sender
 	gone atomic.Bool
 
-	negotiate sync.Mutex // one offer at a time
+	negotiate sync.Mutex    // one offer at a time
+	changes   atomic.Uint64 // of sources
 
 	mu      sync.Mutex
 	pc      *webrtc.PeerConnection
@@ -57,9 +58,10 @@ func (p *Peer) Offer(o *signal.Offer) (*signal.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.makeSlots(pc, lines, o); err != nil {
+	if err := p.makeSlots(pc, lines); err != nil {
 		return nil, err
 	}
+	resting := p.resting(lines)
 	sources := map[string]string{}
 	for _, s := range o.Send {
 		sources[s.Mid] = string(s.Source)
@@ -67,7 +69,8 @@ func (p *Peer) Offer(o *signal.Offer) (*signal.Answer, error) {
 	p.mu.Lock()
 	p.sources = sources
 	p.mu.Unlock()
-	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: o.SDP}); err != nil {
+	p.changes.Add(1)
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: direct(o.SDP, resting, "inactive", "recvonly")}); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOffer, err)
 	}
 	answer, err := pc.CreateAnswer(nil)
@@ -80,7 +83,7 @@ func (p *Peer) Offer(o *signal.Offer) (*signal.Answer, error) {
 	}
 	<-gathered // host candidates of one port: nothing is asked of the network
 	p.dropSources(sources)
-	return &signal.Answer{N: o.N, SDP: pc.LocalDescription().SDP, Receive: p.assign(pc, o)}, nil
+	return &signal.Answer{N: o.N, SDP: direct(pc.LocalDescription().SDP, resting, "sendonly", "inactive"), Receive: p.assign(pc, o)}, nil
 }
 
 // connection returns the peer's connection, a new one if it has none or wants one.
@@ -116,7 +119,7 @@ func (p *Peer) connection(fresh bool) (*webrtc.PeerConnection, error) {
 }
 
 // makeSlots makes a slot for each recvonly m-line that has none yet, in their order: pion gives them to m-lines in that order.
-func (p *Peer) makeSlots(pc *webrtc.PeerConnection, lines lines, o *signal.Offer) error {
+func (p *Peer) makeSlots(pc *webrtc.PeerConnection, lines lines) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, l := range lines {
@@ -132,6 +135,19 @@ func (p *Peer) makeSlots(pc *webrtc.PeerConnection, lines lines, o *signal.Offer
 		go s.feedback(tr.Sender())
 	}
 	return nil
+}
+
+// resting are the m-lines that have a slot and are not in use now.
+func (p *Peer) resting(lines lines) map[string]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := map[string]bool{}
+	for _, l := range lines {
+		if l.inactive && p.slots[l.mid] != nil {
+			out[l.mid] = true
+		}
+	}
+	return out
 }
 
 // assign gives each slot the track that the offer wants there, and returns what will be fed.
@@ -205,15 +221,13 @@ func (p *Peer) dropSlots() {
 	}
 }
 
-// Prefer takes note of what the peer wants to see.
-func (p *Peer) Prefer(w signal.Prefer) {
+func (p *Peer) prefers(w signal.Prefer) {
 	p.mu.Lock()
 	p.prefer = w
 	p.mu.Unlock()
 }
 
-// Mute drops what comes of a source from now on, or passes it again.
-func (p *Peer) Mute(source string, muted bool) {
+func (p *Peer) mute(source string, muted bool) {
 	p.mu.Lock()
 	if p.muted == nil {
 		p.muted = map[string]bool{}

@@ -30,6 +30,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"subrosa/firmware/conference/batch"
+	"subrosa/firmware/conference/signal"
 	"subrosa/firmware/conference/tripwire"
 )
 
@@ -178,6 +179,31 @@ func (r *Room) Peer(id string, sender *tripwire.Sender) *Peer {
 		r.peers[id] = p
 	}
 	return p
+}
+
+// Offer answers a participant's offer. sender is its tripwire.
+func (r *Room) Offer(id string, sender *tripwire.Sender, o *signal.Offer) (*signal.Answer, error) {
+	return r.Peer(id, sender).Offer(o)
+}
+
+func (r *Room) known(id string) *Peer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.peers[id]
+}
+
+// Prefer takes note of what a participant wants to see.
+func (r *Room) Prefer(id string, w signal.Prefer) {
+	if p := r.known(id); p != nil {
+		p.prefers(w)
+	}
+}
+
+// Mute drops what comes of a participant's source from now on, or passes it again.
+func (r *Room) Mute(id, source string, muted bool) {
+	if p := r.known(id); p != nil {
+		p.mute(source, muted)
+	}
 }
 
 // Remove ends a participant's media. When it returns, no packet is passed to or from it any more.

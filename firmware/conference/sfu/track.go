@@ -109,8 +109,6 @@ type layer struct {
 	track  *Track
 	index  int
 	ssrc   uint32
-	pt     uint8
-	level  uint8 // id of the audio level's header extension
 	wire   *tripwire.Track
 	pc     *webrtc.PeerConnection
 	cache  cache
@@ -147,41 +145,70 @@ const (
 
 var layerOf = map[string]int{"": 0, "q": 0, "h": 1, "f": 2}
 
-// receive runs a stream until it ends. The first of a track announces it.
+// stream is an RTP stream that comes from a peer. It carries a layer of a track while the peer's last offer names its m-line;
+// what comes at other times is read and forgotten.
+type stream struct {
+	peer     *Peer
+	pc       *webrtc.PeerConnection
+	remote   *webrtc.TrackRemote
+	receiver *webrtc.RTPReceiver
+	codec    codec.Codec
+	index    int
+	pt       uint8 // of the first packet; others are not read
+	level    uint8 // id of the audio level's header extension
+	changes  uint64
+	l        atomic.Pointer[layer]
+}
+
+// receive runs a stream until it ends.
 func (p *Peer) receive(pc *webrtc.PeerConnection, remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	c := map[string]codec.Codec{strings.ToLower(webrtc.MimeTypeOpus): codec.Opus, strings.ToLower(webrtc.MimeTypeVP8): codec.VP8,
-		strings.ToLower(webrtc.MimeTypeVP9): codec.VP9}[strings.ToLower(remote.Codec().MimeType)]
+	index, known := layerOf[remote.RID()]
+	if !known {
+		return
+	}
+	st := &stream{peer: p, pc: pc, remote: remote, receiver: receiver, index: index}
+	for _, e := range receiver.GetParameters().HeaderExtensions {
+		if e.URI == extLevel {
+			st.level = uint8(e.ID)
+		}
+	}
+	go st.reports()
+	st.run()
+}
+
+// layer returns the layer that the stream carries now; nil none.
+func (st *stream) layer() *layer {
+	l := st.l.Load()
+	if l != nil && !l.track.ended.Load() {
+		return l
+	}
+	if n := st.peer.changes.Load(); l == nil && n == st.changes {
+		return nil
+	} else {
+		st.changes = n
+	}
+	st.l.Store(nil)
 	mid := ""
-	for _, tr := range pc.GetTransceivers() {
-		if tr.Receiver() == receiver {
+	for _, tr := range st.pc.GetTransceivers() {
+		if tr.Receiver() == st.receiver {
 			mid = tr.Mid()
 		}
 	}
-	index, known := layerOf[remote.RID()]
+	p := st.peer
 	p.mu.Lock()
-	source, current := p.sources[mid], p.pc == pc
+	source, current := p.sources[mid], p.pc == st.pc
 	muted := p.muted[source]
 	p.mu.Unlock()
-	if c == 0 || !known || source == "" || !current || signal.Source(source).Video() != (c != codec.Opus) {
-		return // not offered in that way: nothing of it is read
+	if source == "" || !current || signal.Source(source).Video() != (st.codec != codec.Opus) {
+		return nil
 	}
-	l := p.open(c, mid, source, index, muted)
-	if l == nil {
-		return
-	}
-	l.pc, l.ssrc, l.pt = pc, uint32(remote.SSRC()), uint8(remote.PayloadType())
-	l.wire = p.wire.NewTrack(l.ssrc, c)
-	for _, e := range receiver.GetParameters().HeaderExtensions {
-		if e.URI == extLevel {
-			l.level = uint8(e.ID)
-		}
-	}
-	go l.reports(receiver, remote.RID())
-	l.run(remote)
+	l = p.open(st, mid, source, muted)
+	st.l.Store(l)
+	return l
 }
 
 // open returns a new layer of the track at mid.
-func (p *Peer) open(c codec.Codec, mid, source string, index int, muted bool) *layer {
+func (p *Peer) open(st *stream, mid, source string, muted bool) *layer {
 	r := p.room
 	r.mu.Lock()
 	if p.gone.Load() || r.closed {
@@ -198,13 +225,15 @@ func (p *Peer) open(c codec.Codec, mid, source string, index int, muted bool) *l
 	if fresh {
 		var id [8]byte
 		rand.Read(id[:])
-		t = &Track{id: "t" + hex.EncodeToString(id[:]), mid: mid, source: source, peer: p, codec: c}
+		t = &Track{id: "t" + hex.EncodeToString(id[:]), mid: mid, source: source, peer: p, codec: st.codec}
 		t.muted.Store(muted)
 		r.tracks[t.id] = t
 	}
 	r.mu.Unlock()
-	l := &layer{track: t, index: index}
-	l.cache.init(c != codec.Opus)
+	index := st.index
+	l := &layer{track: t, index: index, pc: st.pc, ssrc: uint32(st.remote.SSRC())}
+	l.wire = p.wire.NewTrack(l.ssrc, st.codec)
+	l.cache.init(st.codec != codec.Opus)
 	t.mu.Lock()
 	for len(t.layers) <= index {
 		t.layers = append(t.layers, nil)
@@ -219,17 +248,34 @@ func (p *Peer) open(c codec.Codec, mid, source string, index int, muted bool) *l
 	return l
 }
 
+// begins takes the payload type of the stream's first packet.
+func (st *stream) begins(pt uint8) bool {
+	if st.pt != 0 {
+		return false
+	}
+	st.codec = codecOf[strings.ToLower(st.remote.Codec().MimeType)]
+	st.pt = pt
+	return st.codec != 0
+}
+
+var codecOf = map[string]codec.Codec{strings.ToLower(webrtc.MimeTypeOpus): codec.Opus, strings.ToLower(webrtc.MimeTypeVP8): codec.VP8, strings.ToLower(webrtc.MimeTypeVP9): codec.VP9}
+
 // run reads packets until the stream ends.
-func (l *layer) run(remote *webrtc.TrackRemote) {
+func (st *stream) run() {
 	buf := make([]byte, 1500)
 	var h rtp.Header
+	var p packet
 	for {
-		n, _, err := remote.Read(buf)
-		if err != nil || l.track.ended.Load() || l.track.peer.gone.Load() {
+		n, _, err := st.remote.Read(buf)
+		if err != nil || st.peer.gone.Load() {
 			return
 		}
 		at, err := h.Unmarshal(buf[:n])
-		if err != nil || h.PayloadType != l.pt {
+		if err != nil || h.PayloadType != st.pt && !st.begins(h.PayloadType) {
+			continue
+		}
+		l := st.layer()
+		if l == nil {
 			continue
 		}
 		payload := buf[at:n]
@@ -239,13 +285,14 @@ func (l *layer) run(remote *webrtc.TrackRemote) {
 		now := time.Now()
 		l.last.Store(now.UnixNano())
 		l.bytes.Add(int64(n))
-		l.track.peer.room.sfu.In.Add(1)
-		if l.level > 0 {
-			if e := h.GetExtension(l.level); len(e) > 0 {
+		st.peer.room.sfu.In.Add(1)
+		if st.level > 0 {
+			if e := h.GetExtension(st.level); len(e) > 0 {
 				l.heard(127 - uint32(e[0]&0x7f))
 			}
 		}
-		l.handle(&packet{seq: h.SequenceNumber, ts: h.Timestamp, marker: h.Marker, payload: payload, at: now})
+		p = packet{seq: h.SequenceNumber, ts: h.Timestamp, marker: h.Marker, payload: payload, at: now}
+		l.handle(&p)
 	}
 }
 
@@ -369,7 +416,8 @@ func (l *layer) askKey(now time.Time) {
 }
 
 // reports passes the publisher's clock on: its sender reports, with the time stamps of each slot.
-func (l *layer) reports(receiver *webrtc.RTPReceiver, rid string) {
+func (st *stream) reports() {
+	receiver, rid := st.receiver, st.remote.RID()
 	buf := make([]byte, 1500)
 	for {
 		var n int
@@ -388,12 +436,14 @@ func (l *layer) reports(receiver *webrtc.RTPReceiver, rid string) {
 		}
 		for _, p := range packets {
 			sr, ok := p.(*rtcp.SenderReport)
-			slots := l.track.slots.Load()
-			if !ok || sr.SSRC != l.ssrc || slots == nil {
+			l := st.l.Load()
+			if !ok || l == nil || sr.SSRC != l.ssrc {
 				continue
 			}
-			for _, s := range *slots {
-				s.report(l, sr)
+			if slots := l.track.slots.Load(); slots != nil {
+				for _, s := range *slots {
+					s.report(l, sr)
+				}
 			}
 		}
 	}

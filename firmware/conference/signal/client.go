@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Suite is an MLS cipher suite by its short name.
@@ -274,6 +275,21 @@ type Raise struct{ head }
 
 // End ends the call for everybody. Chair only.
 type End struct{ head }
+
+// Code is the room code that the sender's device computes in this epoch, for the wall: 30 digits. Chair and room only.
+type Code struct {
+	head
+	Group []byte `json:"group"`
+	Epoch uint64 `json:"epoch"`
+	Code  string `json:"code"`
+}
+
+func (m *Code) check() error {
+	if len(m.Code) != 30 || strings.Trim(m.Code, "0123456789") != "" {
+		return errors.New("code is not 30 digits")
+	}
+	return group(m.Group)
+}
 
 // Leave ends the participant's own call.
 type Leave struct{ head }

@@ -248,14 +248,14 @@ type Error struct {
 type EndReason string
 
 const (
-	EndedByChair  EndReason = "by-chair"  // for everybody
-	EndedRemoved  EndReason = "removed"   // by chair or clerk
-	EndedRoster   EndReason = "roster"    // no right to be here any more
-	EndedLevel    EndReason = "level"     // the session's level does not allow it
-	EndedElsewere EndReason = "elsewhere" // another browser took the seat
-	EndedServer   EndReason = "server"    // stops; come again
-	EndedLost     EndReason = "lost"      // the seat waited in vain
-	EndedLeft     EndReason = "left"
+	EndedByChair   EndReason = "by-chair"  // for everybody
+	EndedRemoved   EndReason = "removed"   // by chair or clerk
+	EndedRoster    EndReason = "roster"    // no right to be here any more
+	EndedLevel     EndReason = "level"     // the session's level does not allow it
+	EndedElsewhere EndReason = "elsewhere" // another browser took the seat
+	EndedServer    EndReason = "server"    // stops; come again
+	EndedLost      EndReason = "lost"      // the seat waited in vain
+	EndedLeft      EndReason = "left"
 )
 
 // Ended is the last message on a socket.

@@ -58,6 +58,7 @@ var kinds = []kind{
 	{"key-frame", fromClient, func() Message { return &KeyFrame{} }},
 	{"stream", fromClient, func() Message { return &Stream{} }},
 	{"raise", fromClient, func() Message { return &Raise{} }},
+	{"code", fromClient, func() Message { return &Code{} }},
 	{"end", fromClient, func() Message { return &End{} }},
 	{"leave", fromClient, func() Message { return &Leave{} }},
 	{"ping", fromClient, func() Message { return &Ping{} }},

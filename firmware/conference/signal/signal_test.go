@@ -18,7 +18,7 @@ var (
 		&Stuck{Group: sixteen, Epoch: 3, Why: "not-admitted"},
 		&Offer{N: 1, SDP: "v=0", Send: []SendMid{{"0", Microphone}, {"1", Camera}}, Receive: []TrackMid{{"2", "t1"}}},
 		&Prefer{LastN: 6, Low: []string{"t1"}}, &Mute{Source: Camera, Muted: true}, &Hand{Up: true}, &Floor{}, &AskMute{Participant: "p1"},
-		&KeyFrame{Track: "t1"}, &Stream{On: true}, &Raise{}, &End{}, &Leave{}, &Ping{N: 1},
+		&KeyFrame{Track: "t1"}, &Stream{On: true}, &Raise{}, &Code{Group: sixteen, Code: strings.Repeat("0123456789", 3)}, &End{}, &Leave{}, &Ping{N: 1},
 
 		&Joined{Participant: "p1", Resume: "r", Time: time.Unix(0, 0).UTC()}, &Refused{Reason: RefusedFull}, &Knock{Participant: "p2"}, &State{Version: 1, People: []Person{}, Tracks: []Track{}},
 		&Found{Group: sixteen, Tag: 1 << 31, Suite: XWing}, &Task{Group: sixteen, Remove: []int{4}}, &Committed{Seq: 1}, &CommitRefused{Why: "late"},
@@ -57,7 +57,7 @@ func TestDecodeIsStrict(t *testing.T) {
 		`{"type":"remove","participant":""}`, `{"type":"hand","up":true,"participant":"p2"}`, `{"type":"mute","source":"ear","muted":true}`,
 		`{"type":"offer","n":1,"sdp":"v","send":[{"mid":"0","source":"camera"},{"mid":"1","source":"camera"}]}`,
 		`{"type":"offer","n":1,"sdp":"v","receive":[{"mid":"0","track":"a"},{"mid":"0","track":"b"}]}`,
-		`{"type":"stuck","group":"AAAAAAAAAAAAAAAAAAAAAA==","epoch":1,"why":"free text"}`,
+		`{"type":"code","group":"AAAAAAAAAAAAAAAAAAAAAA==","epoch":1,"code":"12345"}`, `{"type":"stuck","group":"AAAAAAAAAAAAAAAAAAAAAA==","epoch":1,"why":"free text"}`,
 		`{"type":"state"}`, `{"type":"key-package","suite":"none","package":"AA=="}`,
 		`{"type":"ping","n":1,"x":"` + strings.Repeat("x", MaxMessage) + `"}`,
 	} {

@@ -127,7 +127,7 @@ func (s *server) hello(h *signal.Hello, member string, role roster.Role, out cha
 			return p
 		}
 		if p.member == member && !p.removed {
-			s.drop(p, signal.EndedElsewere)
+			s.drop(p, signal.EndedElsewhere)
 		}
 	}
 	s.serial++

@@ -1,0 +1,453 @@
+// Package call is a room's conference on the server: who sits in it or waits, who may do what, the order of the group's
+// messages, and what media goes to whom. It moves messages and remembers nothing on a disk.
+//
+//	socket ─► Seat.Handle ─┬─► delivery: commits in order
+//	roster, level ─► Call ─┼─► sfu: offers, removal at once
+//	tick, media's events ──┴─► state, tasks, alarms ─► sockets, MQTT, journal
+//
+// A mutex guards each call. Media is told first when somebody goes: before sockets, journal and site.
+package call
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"subrosa/firmware/conference/delivery"
+	"subrosa/firmware/conference/level"
+	"subrosa/firmware/conference/sfu"
+	"subrosa/firmware/conference/signal"
+	"subrosa/firmware/conference/tripwire"
+	"subrosa/firmware/roster"
+)
+
+// Identity is somebody that access lets in, or to the lobby.
+type Identity struct {
+	Login    string // tells two browsers of one member apart; "" with a certificate
+	Member   string
+	Role     roster.Role
+	OnRoster bool
+	Access   any // what access knows, handed back to Options.Still
+}
+
+// Media is the part of sfu.Room that a call uses.
+type Media interface {
+	Offer(participant string, wire *tripwire.Sender, o *signal.Offer) (*signal.Answer, error)
+	Remove(participant string)
+	Prefer(participant string, p signal.Prefer)
+	Mute(participant, source string, muted bool)
+	KeyFrame(track string)
+	Floor(participant string)
+	Tracks() []sfu.TrackInfo
+	Close()
+}
+
+// Out is where messages to a participant go. Send must not block; a full one closes itself.
+type Out interface {
+	Send(m signal.Message)
+	Close()
+}
+
+// Options of a call.
+type Options struct {
+	Room   string
+	Media  func(sfu.Events) Media
+	Seats  int
+	LastN  int
+	Suites []signal.Suite               // allowed, the default first
+	ICE    func(id string) []signal.ICE // with fresh credentials
+	Still  func(Identity) level.Verdict // asked again after a change of level or roster
+	// Bound checks that the identity and signature key of a key package are this participant's; nil: believed.
+	Bound   func(who Identity, identity, key []byte) error
+	Record  func(kind string, payload map[string]any)
+	Report  func(Report)
+	Log     *slog.Logger
+	Streams bool // WHIP and WHEP are there
+	Now     func() time.Time
+}
+
+// Report is what the site is told: no names, no ids.
+type Report struct {
+	State     string // closed, idle, waiting, running, pending
+	Level     level.Level
+	Seats     int
+	CodeLabel string
+}
+
+// Kinds of journal entries. Payloads have counts, roles and words of lists.
+const (
+	KindBegan   = "conference.began"
+	KindEnded   = "conference.ended-call"
+	KindLevel   = "conference.level"
+	KindRemoved = "conference.removed"
+	KindAlarm   = "conference.alarm"
+	KindStream  = "conference.stream"
+	KindRegroup = "conference.regrouped"
+)
+
+// Call is safe for concurrent use.
+type Call struct {
+	o     Options
+	media Media
+
+	mu       sync.Mutex
+	allowed  bool
+	level    level.Level
+	pending  level.Level
+	open     bool // frames are plain: a public stream is open
+	seats    map[string]*Seat
+	group    *delivery.Group
+	seq      uint64
+	seq0     uint64 // seats so far
+	log      []logged
+	logSize  int
+	hands    []string
+	floor    string
+	code     string // label for the wall
+	stuck    map[string]bool
+	task     task
+	asked    time.Time // when a chair was asked to make the group
+	version  uint64
+	dirty    bool
+	sent     time.Time
+	reported Report
+	events   chan func()
+}
+
+// logged is an ordered message, for those who come back.
+type logged struct {
+	seq  uint64
+	to   string // only this participant; "" all members
+	not  string // but not this one
+	m    signal.Message
+	size int
+}
+
+const (
+	maxLog     = 512
+	maxLogSize = 4 << 20
+)
+
+// task is what a member was asked to commit.
+type task struct {
+	who   string
+	at    time.Time
+	epoch uint64
+	tried map[string]bool
+}
+
+// New opens a room's conference, closed until SetLevel allows calls.
+func New(o Options) *Call {
+	c := &Call{o: o, level: level.Confidential, seats: map[string]*Seat{}, stuck: map[string]bool{}, events: make(chan func(), 256)}
+	c.media = o.Media(sfu.Events{
+		Tracks:   func() { c.later(func() { c.dirty = true }) },
+		Alarm:    func(a sfu.Alarm) { c.later(func() { c.alarm(a) }) },
+		Speakers: func(s []string) { c.later(func() { c.all(&signal.Speakers{Speakers: s}) }) },
+		Flow:     func(p string, f sfu.Flow) { c.later(func() { c.flow(p, f) }) },
+		State:    func(string, string) {},
+	})
+	return c
+}
+
+// later runs fn under the lock on the goroutine of Run: media's events come from under its own locks.
+func (c *Call) later(fn func()) {
+	select {
+	case c.events <- fn:
+	default: // state is sent whole again at the next change
+	}
+}
+
+// Run does what is due until done closes.
+func (c *Call) Run(done <-chan struct{}) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			c.shut(signal.EndedServer)
+			c.media.Close()
+			return
+		case fn := <-c.events:
+			c.locked(fn)
+		case <-tick.C:
+			c.locked(nil)
+		}
+	}
+}
+
+// locked runs fn and then all that is due. Every change goes through here.
+func (c *Call) locked(fn func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if fn != nil {
+		fn()
+	}
+	c.expire()
+	c.assign()
+	c.tell()
+}
+
+func newID(prefix string) string {
+	var b [8]byte
+	rand.Read(b[:])
+	return prefix + hex.EncodeToString(b[:])
+}
+
+// SetLevel takes what the session allows: a level, and whether there may be a call at all.
+func (c *Call) SetLevel(l level.Level, allowed bool) {
+	c.locked(func() {
+		if l != level.For(l).Level {
+			l = level.Confidential
+		}
+		was := c.level
+		c.allowed = allowed
+		switch {
+		case !allowed:
+			c.pending = ""
+			c.level = l
+			c.end(signal.EndedLevel, func(*Seat) bool { return true })
+		case len(c.seats) > 0 && !level.For(was).Encrypted && level.For(l).Encrypted:
+			c.pending = l // a public call goes on until the chair has said what becomes of it
+			c.note(KindLevel, map[string]any{"level": string(l), "word": "pending"})
+		case l != was || c.pending != "":
+			c.take(l)
+		}
+		c.dirty = true
+	})
+}
+
+// take makes l the call's level: who may not stay goes.
+func (c *Call) take(l level.Level) {
+	c.level, c.pending = l, ""
+	if c.open && !level.For(l).Streams {
+		c.stream(false)
+	}
+	if c.o.Still != nil {
+		c.end(signal.EndedLevel, func(s *Seat) bool { return !c.o.Still(s.who).May })
+	}
+	c.note(KindLevel, map[string]any{"level": string(l)})
+}
+
+// Drop ends the calls of a member, or of one of its browsers, in this room: its right has ended. Media stops before it returns.
+func (c *Call) Drop(member, login string) {
+	c.locked(func() {
+		c.end(signal.EndedRoster, func(s *Seat) bool { return s.who.Member == member && (login == "" || s.who.Login == login) })
+	})
+}
+
+// Check asks again who may stay: after a change of what access knows.
+func (c *Call) Check() {
+	c.locked(func() {
+		if c.o.Still != nil {
+			c.end(signal.EndedRoster, func(s *Seat) bool { return !c.o.Still(s.who).May })
+		}
+	})
+}
+
+func (c *Call) shut(why signal.EndReason) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end(why, func(*Seat) bool { return true })
+	c.tell()
+}
+
+// end ends the seats that fn picks. Media goes first, for all of them.
+func (c *Call) end(why signal.EndReason, fn func(*Seat) bool) {
+	var gone []*Seat
+	for _, s := range c.seats {
+		if fn(s) {
+			gone = append(gone, s)
+		}
+	}
+	for _, s := range gone {
+		s.wire.Turn(c.o.Now(), 0, -1, 0, true)
+		c.media.Remove(s.id)
+		delete(c.seats, s.id)
+	}
+	for _, s := range gone {
+		c.hands = slices.DeleteFunc(c.hands, func(id string) bool { return id == s.id })
+		if c.floor == s.id {
+			c.setFloor("")
+		}
+		s.send(&signal.Ended{Reason: why, Again: again[why], Text: endTexts[why]})
+		s.close()
+		if why != signal.EndedLeft && !s.lobby {
+			c.note(KindRemoved, map[string]any{"role": string(s.who.Role), "why": string(why)})
+		}
+		c.dirty = true
+	}
+	if len(gone) > 0 {
+		c.sent = time.Time{} // told at once
+		c.emptied()
+	}
+}
+
+// emptied forgets a call that nobody sits in.
+func (c *Call) emptied() {
+	for _, s := range c.seats {
+		if !s.lobby {
+			return
+		}
+	}
+	if c.group != nil {
+		c.note(KindEnded, map[string]any{"epochs": c.group.Epoch()})
+	}
+	if c.open {
+		c.stream(false)
+	}
+	c.group, c.log, c.logSize, c.code, c.task = nil, nil, 0, "", task{}
+	if c.pending != "" {
+		c.level, c.pending = c.pending, ""
+	}
+}
+
+// expire ends seats that waited in vain.
+func (c *Call) expire() {
+	now := c.o.Now()
+	c.end(signal.EndedLost, func(s *Seat) bool { return s.out == nil && now.Sub(s.lost) >= signal.ResumeFor })
+}
+
+func (c *Call) note(kind string, payload map[string]any) {
+	if c.o.Record != nil {
+		c.o.Record(kind, payload)
+	}
+}
+
+// all sends to everybody in the call.
+func (c *Call) all(m signal.Message) {
+	for _, s := range c.seats {
+		if !s.lobby {
+			s.send(m)
+		}
+	}
+}
+
+// chairs sends to chairs, and to clerks if they may do what it is about.
+func (c *Call) chairs(m signal.Message, right level.Right) {
+	for _, s := range c.seats {
+		if !s.lobby && level.May(s.who.Role, right) {
+			s.send(m)
+		}
+	}
+}
+
+func (c *Call) alarm(a sfu.Alarm) {
+	s := c.seats[a.Peer]
+	if s == nil {
+		return
+	}
+	m := &signal.Alarm{Participant: a.Peer, Track: a.Track, Why: a.Why.String(), Text: signal.Text{
+		DE: "Der Server hat Bild oder Ton verworfen, das nicht so verschlüsselt war, wie es sein muss. Bitte laden Sie die Seite neu.",
+		EN: "The server has dropped picture or sound that was not encrypted as it must be. Please reload the page."}}
+	s.send(m)
+	for _, o := range c.seats {
+		if o != s && !o.lobby && level.May(o.who.Role, level.Admit) {
+			o.send(m)
+		}
+	}
+	c.note(KindAlarm, map[string]any{"why": a.Why.String(), "role": string(s.who.Role)})
+}
+
+func (c *Call) flow(p string, f sfu.Flow) {
+	if s := c.seats[p]; s != nil {
+		s.send(&signal.Flow{Down: f.Down, Paused: f.Paused, Layers: f.Layers})
+	}
+}
+
+func (c *Call) setFloor(id string) {
+	c.floor = id
+	c.media.Floor(id)
+	c.dirty = true
+}
+
+// stream opens or closes the public stream: frames are plain while it is open.
+func (c *Call) stream(on bool) {
+	c.open = on
+	c.turn(c.o.Now(), false)
+	c.note(KindStream, map[string]any{"on": on})
+	c.dirty = true
+}
+
+// tell sends the state, if it has changed, at most ten times a second, and reports.
+func (c *Call) tell() {
+	c.report()
+	now := c.o.Now()
+	if !c.dirty || now.Sub(c.sent) < 100*time.Millisecond {
+		return
+	}
+	c.dirty, c.sent = false, now
+	c.version++
+	st := c.state()
+	for _, s := range c.seats {
+		if !s.lobby {
+			s.send(st)
+			continue
+		}
+		own := *st // in the lobby nobody sees who is there
+		own.People, own.Tracks, own.Group = []signal.Person{s.person(c)}, []signal.Track{}, nil
+		s.send(&own)
+	}
+}
+
+func (c *Call) state() *signal.State {
+	st := &signal.State{Version: c.version, Level: c.level, Pending: c.pending, Encryption: signal.EndToEnd, Floor: c.floor, People: []signal.Person{}, Tracks: []signal.Track{}}
+	if c.open {
+		st.Encryption = signal.Open
+	}
+	if c.group != nil && c.group.Founded() {
+		st.Group, st.Epoch = c.group.ID, c.group.Epoch()
+	}
+	for _, s := range c.ordered() {
+		if !s.lobby {
+			st.People = append(st.People, s.person(c))
+		}
+	}
+	for _, t := range c.media.Tracks() {
+		if s := c.seats[t.Peer]; s != nil {
+			st.Tracks = append(st.Tracks, signal.Track{ID: t.ID, Participant: t.Peer, Source: signal.Source(t.Source), Codec: t.Codec})
+		}
+	}
+	slices.SortFunc(st.Tracks, func(a, b signal.Track) int { return cmp.Compare(a.ID, b.ID) })
+	return st
+}
+
+// ordered lists the seats by when they came.
+func (c *Call) ordered() []*Seat {
+	out := make([]*Seat, 0, len(c.seats))
+	for _, s := range c.seats {
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b *Seat) int { return cmp.Compare(a.number, b.number) })
+	return out
+}
+
+func (c *Call) report() {
+	r := Report{State: "idle", Level: c.level, CodeLabel: c.code}
+	for _, s := range c.seats {
+		if !s.lobby {
+			r.Seats++
+		}
+	}
+	switch {
+	case !c.allowed:
+		r.State = "closed"
+	case c.pending != "":
+		r.State = "pending"
+	case c.group != nil && c.group.Founded():
+		r.State = "running"
+	case len(c.seats) > 0:
+		r.State = "waiting"
+	}
+	if r != c.reported && c.o.Report != nil {
+		c.reported = r
+		c.o.Report(r)
+	}
+}
+
+// String names the call in logs.
+func (c *Call) String() string { return fmt.Sprintf("call in %s", c.o.Room) }
