@@ -1,0 +1,93 @@
+// Command confd is the conference of one or more rooms: it admits people, orders the messages of their encrypted group, and
+// forwards media that it cannot open. On the unit, or the same program on a machine between the networks.
+//
+//	reads   conference.json (--config), certificates and roster beside it
+//	writes  --state: access.json, access-key.json, roster-ROOM.json, outbox/, journal/ (if the unit's is not reached by socket)
+//	listens HTTPS :8444 (development 127.0.0.1:8082), UDP and TCP 3478, metrics 127.0.0.1:9466
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	_ "time/tzdata" // images without a zone file
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	signal.Ignore(syscall.SIGXFSZ)
+	err := run(ctx, os.Args[1:])
+	var usage *usageError
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+	case errors.As(err, &usage):
+		fmt.Fprintln(os.Stderr, "confd:", err)
+		os.Exit(64)
+	default:
+		fmt.Fprintln(os.Stderr, "confd:", err)
+		os.Exit(2)
+	}
+}
+
+type usageError struct{ error }
+
+// options are the flags.
+type options struct {
+	config, state string
+	invite        string
+	json          bool
+}
+
+func parse(args []string) (o options, err error) {
+	f := flag.NewFlagSet("confd", flag.ContinueOnError)
+	f.StringVar(&o.config, "config", "/etc/subrosa/conference.json", "the conference's `file`")
+	f.StringVar(&o.state, "state", "./.state", "`folder` of the conference's states")
+	f.StringVar(&o.invite, "first-invite", "", "print a single-use link with which the clerk of a `room` sets up their passkey, and end")
+	f.BoolVar(&o.json, "json", false, "log as JSON lines")
+	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return o, err
+	} else if err != nil {
+		return o, &usageError{err}
+	}
+	if f.NArg() > 0 {
+		return o, &usageError{fmt.Errorf("what is %q? See --help", f.Arg(0))}
+	}
+	return o, nil
+}
+
+func run(ctx context.Context, args []string) error {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	c, err := loadConfig(o.config)
+	if err != nil {
+		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // little is allocated once calls run: memory is worth more than the collector's time
+	}
+	s, err := assemble(c, o, newLog(o.json))
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if o.invite != "" {
+		return s.firstInvite(o.invite, os.Stdout)
+	}
+	return s.run(ctx)
+}
+
+func newLog(asJSON bool) *slog.Logger {
+	if asJSON {
+		return slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, nil))
+}

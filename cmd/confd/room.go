@@ -1,0 +1,307 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"subrosa/firmware/conference/access"
+	"subrosa/firmware/conference/binding"
+	"subrosa/firmware/conference/call"
+	"subrosa/firmware/conference/level"
+	"subrosa/firmware/conference/notebook"
+	"subrosa/firmware/conference/sfu"
+	"subrosa/firmware/journal"
+	"subrosa/firmware/roster"
+	"subrosa/firmware/shadow"
+	"subrosa/firmware/state"
+	"subrosa/firmware/topic"
+)
+
+// room is a room's conference and what the site says of it.
+type room struct {
+	id     string
+	roster *roster.Roster
+	file   bool // the roster is that of a file
+	call   *call.Call
+
+	mu      sync.Mutex
+	want    want
+	report  call.Report
+	version uint64 // of desired
+}
+
+// want is what the session allows.
+type want struct {
+	level   level.Level
+	allowed bool
+}
+
+func (r *room) wanted() want {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.want
+}
+
+func (r *room) last() call.Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.report
+}
+
+// openRoom takes up the roster: that of the file, else as the site said it last.
+func openRoom(c Config, conf Room, folder state.Folder) (*room, error) {
+	r := &room{id: conf.ID, want: want{level: level.Confidential}, file: conf.Roster != ""}
+	if c.Broker == "" {
+		r.want = want{conf.Level, true}
+	}
+	list, err := roster.Load(folder.Path("roster-" + conf.ID))
+	if err != nil {
+		return nil, err
+	}
+	r.roster = list
+	if conf.Roster == "" {
+		return r, nil
+	}
+	where, err := time.LoadLocation(c.Timezone)
+	if err != nil {
+		return nil, fmt.Errorf("config: timezone: %w", err)
+	}
+	f, err := os.Open(conf.Roster)
+	if err != nil {
+		return nil, fmt.Errorf("config: roster: %w", err)
+	}
+	defer f.Close()
+	members, err := roster.ReadCSV(f, where)
+	if err != nil {
+		return nil, fmt.Errorf("config: roster: %s: %w", conf.Roster, err)
+	}
+	_, err = list.Replace(time.Now(), members)
+	return r, err
+}
+
+// openCall opens the room's call.
+func (s *server) openCall(r *room) {
+	r.call = call.New(call.Options{
+		Room: r.id, Seats: s.c.Seats, LastN: s.c.LastN, Suites: s.c.Suites, Log: s.log, Now: time.Now,
+		Media:  func(ev sfu.Events) call.Media { return s.sfu.NewRoom(s.c.LastN, ev) },
+		ICE:    s.relay.Credentials,
+		Still:  func(id call.Identity) level.Verdict { return s.access.Still(time.Now(), id.Access.(access.Identity)) },
+		Bound:  func(who call.Identity, identity, key []byte) error { return s.bound(r, who, identity, key) },
+		Record: func(kind string, payload map[string]any) { s.books.note(r.id, kind, payload) },
+		Report: func(rep call.Report) { s.report(r, rep) },
+	})
+	w := r.wanted()
+	r.call.SetLevel(w.level, w.allowed)
+}
+
+func (s *server) call(id string) *call.Call {
+	if r := s.rooms[id]; r != nil {
+		return r.call
+	}
+	return nil
+}
+
+// decide asks access who a request comes from.
+func (s *server) decide(r *http.Request, room string) (call.Identity, level.Verdict) {
+	id, v := s.access.Decide(r, room)
+	return call.Identity{Login: id.Login, Member: id.Member, Role: id.Role, OnRoster: id.OnRoster, Access: id}, v
+}
+
+// bound checks that a leaf's identity is the participant's own.
+func (s *server) bound(r *room, who call.Identity, identity, key []byte) error {
+	c, err := binding.Verify(string(identity), binding.Want{Server: s.access.PublicKey(), Room: r.id, Key: key, Origin: strings.TrimSuffix(s.c.Access.URL, "/"),
+		Level: r.wanted().level, Now: time.Now()})
+	if err != nil {
+		return err
+	}
+	if c.Member != who.Member || c.Role != who.Role {
+		return fmt.Errorf("confd: the binding is another's")
+	}
+	return nil
+}
+
+// ended acts on the end of a right, at once.
+func (s *server) ended(e access.Ended) {
+	for id, r := range s.rooms {
+		if e.Room == "" || e.Room == id {
+			r.call.Drop(e.Member, e.Login)
+		}
+	}
+}
+
+// report tells the site.
+func (s *server) report(r *room, rep call.Report) {
+	r.mu.Lock()
+	r.report = rep
+	version := r.version
+	r.mu.Unlock()
+	if s.site == nil {
+		return
+	}
+	err := s.site.Report(topic.ConferenceReported(r.id), reported{DesiredVersion: version, State: rep.State, Level: string(rep.Level), Seats: rep.Seats, CodeLabel: rep.CodeLabel})
+	if err != nil {
+		s.log.Error("confd: not told to the site", "room", r.id, "err", err)
+	}
+}
+
+// reported and desired are the data of the room's topics; the shadow adds the version.
+type reported struct {
+	DesiredVersion uint64 `json:"desired_version,omitempty"`
+	State          string `json:"state"`
+	Level          string `json:"level"`
+	Seats          int    `json:"seats"`
+	CodeLabel      string `json:"code_label,omitempty"`
+}
+
+type desired struct {
+	Version uint64 `json:"version"`
+	Allowed bool   `json:"allowed"`
+	Level   string `json:"level"`
+	Session string `json:"session"`
+}
+
+// follow subscribes to what the unit allows and who may attend.
+func (s *server) follow(site *shadow.Shadow, r *room) error {
+	if err := site.Watch(topic.ConferenceDesired(r.id), func(m shadow.Message) {
+		var d desired
+		if m.Data == nil || json.Unmarshal(m.Data, &d) != nil {
+			return
+		}
+		r.mu.Lock()
+		r.want, r.version = want{level.Level(d.Level), d.Allowed}, m.Version
+		w := r.want
+		r.mu.Unlock()
+		r.call.SetLevel(w.level, w.allowed)
+	}); err != nil {
+		return err
+	}
+	if r.file {
+		return nil
+	}
+	return site.Watch(topic.Roster(r.id), func(m shadow.Message) {
+		if m.Data == nil {
+			return
+		}
+		_, members, err := roster.Decode(m.Data)
+		if err == nil {
+			_, err = r.roster.Replace(time.Now(), members) // tells access, which tells the calls
+		}
+		if err != nil {
+			s.log.Error("confd: roster", "room", r.id, "err", err)
+		}
+	})
+}
+
+// seats counts for Prometheus.
+func (s *server) seats() prometheus.Collector { return seatCounter{s} }
+
+type seatCounter struct{ s *server }
+
+var seatsDesc = prometheus.NewDesc("subrosa_conference_seats", "Participants in the call of a room.", []string{"room", "level"}, nil)
+
+func (c seatCounter) Describe(ch chan<- *prometheus.Desc) { ch <- seatsDesc }
+func (c seatCounter) Collect(ch chan<- prometheus.Metric) {
+	for id, r := range c.s.rooms {
+		rep := r.last()
+		ch <- prometheus.MustNewConstMetric(seatsDesc, prometheus.GaugeValue, float64(rep.Seats), id, string(rep.Level))
+	}
+}
+
+// books are the journals that entries of each room go to.
+type books struct {
+	by    map[string]journal.Appender
+	open  []*journal.Journal
+	queue chan journal.Entry
+}
+
+func openBooks(c Config, dir string) (books, error) {
+	b := books{by: map[string]journal.Appender{}, queue: make(chan journal.Entry, 1024)}
+	var own *journal.Journal
+	for _, r := range c.Rooms {
+		if r.Journal != "" {
+			b.by[r.ID] = notebook.Dial(r.Journal)
+			continue
+		}
+		if own == nil {
+			var err error
+			if own, err = journal.Open(filepath.Join(dir, "journal"), journal.Options{Now: time.Now}); err != nil {
+				return b, err
+			}
+			b.open = append(b.open, own)
+		}
+		b.by[r.ID] = own
+	}
+	return b, nil
+}
+
+// Append writes an entry of a room.
+func (b books) Append(ctx context.Context, e journal.Entry) (journal.Receipt, error) {
+	j := b.by[e.Room]
+	if j == nil {
+		for _, x := range b.by { // of no room: access says so of lock-outs
+			j = x
+		}
+	}
+	return j.Append(ctx, e)
+}
+
+// note has an entry written soon: calls do not wait for a disk.
+func (b books) note(room, kind string, payload map[string]any) {
+	p, err := json.Marshal(payload)
+	if err != nil {
+		return
+	}
+	select {
+	case b.queue <- journal.Entry{Kind: kind, Time: time.Now(), Quality: "unsynced", Room: room, Requires: requires[kind], Payload: p}:
+	default: // a flood of alarms; the counters have them
+	}
+}
+
+var requires = map[string][]string{call.KindBegan: {"vk-e2ee"}, call.KindEnded: {"vk-e2ee"}, call.KindAlarm: {"vk-e2ee"}, call.KindRegroup: {"vk-e2ee"},
+	call.KindRemoved: {"vk-roles"}, call.KindLevel: {"vk-roles"}, call.KindStream: {"vk-roles"}}
+
+// run writes what is noted until ctx ends.
+func (b books) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			for {
+				select {
+				case e := <-b.queue:
+					b.write(e)
+				default:
+					return nil
+				}
+			}
+		case e := <-b.queue:
+			b.write(e)
+		}
+	}
+}
+
+func (b books) write(e journal.Entry) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_, _ = b.Append(ctx, e) // a unit that restarts misses an entry; counters have it
+}
+
+func (b books) close() error {
+	for _, j := range b.open {
+		if err := j.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// media is checked here to fit what calls want.
+var _ call.Media = (*sfu.Room)(nil)
