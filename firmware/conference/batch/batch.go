@@ -49,6 +49,25 @@ func newRing() *ring {
 	return r
 }
 
+// call is a system call under way: kept, so that no closure is made for each.
+type call struct {
+	number uintptr
+	ring   *ring
+	at     int // first header
+	len    int
+	n      uintptr
+	errno  syscall.Errno
+	do     func(fd uintptr) bool
+}
+
+func (c *call) init(number uintptr, r *ring) {
+	c.number, c.ring = number, r
+	c.do = func(fd uintptr) bool {
+		c.n, _, c.errno = syscall.Syscall6(c.number, fd, uintptr(unsafe.Pointer(&c.ring.hdrs[c.at])), uintptr(c.len), unix.MSG_DONTWAIT, 0, 0)
+		return c.errno != syscall.EAGAIN
+	}
+}
+
 // Conn is a UDP socket. Reads come from one goroutine, writes from any.
 type Conn struct {
 	udp *net.UDPConn
@@ -57,10 +76,12 @@ type Conn struct {
 
 	in   *ring
 	next int
+	recv call
 
 	mu    sync.Mutex
 	out   *ring
 	holds int
+	send  call
 
 	// Foreign, if set, gets a datagram first and says whether it was for somebody else.
 	Foreign func(b []byte, from netip.AddrPort) bool
@@ -83,6 +104,9 @@ func Listen(network, address string) (*Conn, error) {
 		return nil, fmt.Errorf("batch: %w", err)
 	}
 	c := &Conn{udp: udp, raw: raw, in: newRing(), out: newRing()}
+	c.recv.init(unix.SYS_RECVMMSG, c.in)
+	c.recv.len = most
+	c.send.init(unix.SYS_SENDMMSG, c.out)
 	return c, c.family()
 }
 
@@ -120,25 +144,20 @@ func (c *Conn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 }
 
 func (c *Conn) fill() error {
-	var n uintptr
-	var errno syscall.Errno
 	for i := range c.in.hdrs {
 		c.in.hdrs[i].hdr.Namelen = unix.SizeofSockaddrInet6
 		c.in.iovs[i].SetLen(size)
 	}
-	err := c.raw.Read(func(fd uintptr) bool {
-		n, _, errno = syscall.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&c.in.hdrs[0])), most, unix.MSG_DONTWAIT, 0, 0)
-		return errno != syscall.EAGAIN
-	})
-	if err != nil {
+	if err := c.raw.Read(c.recv.do); err != nil {
 		return err
 	}
-	if errno != 0 && errno != syscall.EINTR && errno != syscall.ECONNREFUSED {
-		return fmt.Errorf("batch: recvmmsg: %w", errno)
-	}
 	c.next, c.in.n = 0, 0
-	if errno == 0 {
-		c.in.n = int(n)
+	switch c.recv.errno {
+	case 0:
+		c.in.n = int(c.recv.n)
+	case syscall.EINTR, syscall.ECONNREFUSED: // of a datagram that was sent before
+	default:
+		return fmt.Errorf("batch: recvmmsg: %w", c.recv.errno)
 	}
 	return nil
 }
@@ -180,20 +199,15 @@ func (c *Conn) Release() {
 // flush sends all that waits; what the kernel refuses is lost, as any datagram may be.
 func (c *Conn) flush() {
 	r := c.out
-	for at := 0; at < r.n; {
-		var n uintptr
-		var errno syscall.Errno
-		err := c.raw.Write(func(fd uintptr) bool {
-			n, _, errno = syscall.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&r.hdrs[at])), uintptr(r.n-at), unix.MSG_DONTWAIT, 0, 0)
-			return errno != syscall.EAGAIN
-		})
-		if err != nil {
+	for c.send.at = 0; c.send.at < r.n; {
+		c.send.len = r.n - c.send.at
+		if c.raw.Write(c.send.do) != nil {
 			break
 		}
-		if errno != 0 {
-			n = 1 // the first could not be sent
+		if c.send.errno != 0 {
+			c.send.n = 1 // the first could not be sent
 		}
-		at += int(n)
+		c.send.at += int(c.send.n)
 	}
 	r.n = 0
 }

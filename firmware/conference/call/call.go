@@ -327,15 +327,6 @@ func (c *Call) all(m signal.Message) {
 	}
 }
 
-// chairs sends to chairs, and to clerks if they may do what it is about.
-func (c *Call) chairs(m signal.Message, right level.Right) {
-	for _, s := range c.seats {
-		if !s.lobby && level.May(s.who.Role, right) {
-			s.send(m)
-		}
-	}
-}
-
 func (c *Call) alarm(a sfu.Alarm) {
 	s := c.seats[a.Peer]
 	if s == nil {

@@ -220,7 +220,7 @@ func (c *child) offer(id string) func(*signal.Offer) (*signal.Answer, error) {
 // load is a scene: publishers send, and receivers get all of the others.
 type load struct {
 	publishers, receivers int // receivers beside the publishers; if 0, publishers receive each other
-	bitrate, perFrame     int
+	bitrate               int
 	warm, run             time.Duration
 }
 
@@ -231,7 +231,6 @@ type result struct {
 	out       float64 // packets/s, as received
 	rss       int
 	allocs    float64 // a packet that went out
-	lost      float64 // share
 	drops     uint64
 }
 

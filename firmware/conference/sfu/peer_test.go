@@ -37,9 +37,8 @@ type client struct {
 
 // received counts what came of a track.
 type received struct {
-	packets, bytes, gaps, keys atomic.Int64
-	last                       atomic.Int64
-	pictures                   atomic.Int64 // steps of the picture id other than one, between frames
+	packets, bytes, gaps atomic.Int64
+	last                 atomic.Int64
 }
 
 const testTag = 0x81b2c3d4

@@ -72,9 +72,9 @@ func New(o Options) (*SFU, error) {
 		return nil, fmt.Errorf("sfu: %w", err)
 	}
 	e := Settings(o)
-	e.SetICEUDPMux(ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: o.UDP}))
+	e.SetICEUDPMux(ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: o.UDP, Logger: quiet{}.NewLogger("")}))
 	if o.TCP != nil {
-		e.SetICETCPMux(webrtc.NewICETCPMux(nil, o.TCP, 32))
+		e.SetICETCPMux(webrtc.NewICETCPMux(quiet{}.NewLogger(""), o.TCP, 32))
 	}
 	s := &SFU{o: o, cert: cert, api: webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(reg), webrtc.WithSettingEngine(e))}
 	return s, nil
@@ -92,7 +92,7 @@ func Settings(o Options) webrtc.SettingEngine {
 	e.SetReceiveMTU(1500)
 	e.DisableCloseByDTLS(false)
 	if len(o.Addresses) > 0 {
-		e.SetNAT1To1IPs(o.Addresses, webrtc.ICECandidateTypeHost)
+		_ = e.SetICEAddressRewriteRules(webrtc.ICEAddressRewriteRule{External: o.Addresses, AsCandidateType: webrtc.ICECandidateTypeHost, Mode: webrtc.ICEAddressRewriteReplace})
 	}
 	return e
 }

@@ -1,0 +1,137 @@
+package batch
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+func listen(t testing.TB, network, address string) *Conn {
+	t.Helper()
+	c, err := Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func at(c *Conn) netip.AddrPort { return c.LocalAddr().(*net.UDPAddr).AddrPort() }
+
+// TestHold: what is written within a hold goes out at its release, whole and in order; more than fits one call, too.
+func TestHold(t *testing.T) {
+	for _, network := range []string{"udp4", "udp"} {
+		a := listen(t, network, map[string]string{"udp4": "127.0.0.1:0", "udp": ":0"}[network])
+		b := listen(t, "udp4", "127.0.0.1:0")
+		_ = b.SetReadDeadline(time.Now().Add(5 * time.Second))
+		a.Hold()
+		a.Hold() // two at a time
+		for i := range 10 {
+			if _, err := a.WriteToAddrPort(bytes.Repeat([]byte{byte(i)}, 100+i), at(b)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a.Release()
+		if a.out.n != 10 {
+			t.Errorf("%s: %d wait, while somebody holds", network, a.out.n)
+		}
+		a.Release()
+		if a.out.n != 0 {
+			t.Errorf("%s: %d wait after the release", network, a.out.n)
+		}
+		buf := make([]byte, 2000)
+		for i := range 10 {
+			n, from, err := b.ReadFromAddrPort(buf)
+			if err != nil || n != 100+i || buf[0] != byte(i) || from.Port() != at(a).Port() || !from.Addr().Is4() {
+				t.Fatalf("%s: datagram %d: %d bytes of %d from %v, %v", network, i, n, buf[0], from, err)
+			}
+		}
+	}
+}
+
+// TestMany: more than a call takes, and a flood beyond what is held back, arrive without loss on loopback, long ones too.
+func TestMany(t *testing.T) {
+	a, b := listen(t, "udp4", "127.0.0.1:0"), listen(t, "udp4", "127.0.0.1:0")
+	_ = b.SetReadDeadline(time.Now().Add(5 * time.Second))
+	buf := make([]byte, 2000)
+	next := uint32(0)
+	for range 5 {
+		a.Hold()
+		for i := range 3 * most / 2 {
+			p := binary.BigEndian.AppendUint32(nil, next+uint32(i))
+			if _, err := a.WriteTo(p, b.LocalAddr()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a.Release()
+		for range 3 * most / 2 {
+			if _, _, err := b.ReadFrom(buf); err != nil || binary.BigEndian.Uint32(buf) != next {
+				t.Fatalf("%d came in place of %d, %v", binary.BigEndian.Uint32(buf), next, err)
+			}
+			next++
+		}
+	}
+	if _, err := a.WriteToAddrPort(make([]byte, size+100), at(b)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestForeign(t *testing.T) {
+	a, b := listen(t, "udp4", "127.0.0.1:0"), listen(t, "udp4", "127.0.0.1:0")
+	_ = b.SetReadDeadline(time.Now().Add(5 * time.Second))
+	var taken []byte
+	b.Foreign = func(p []byte, _ netip.AddrPort) bool {
+		if p[0] == 'x' {
+			taken = append(taken, p...)
+		}
+		return p[0] == 'x'
+	}
+	for _, s := range []string{"x1", "y1", "x2", "y2"} {
+		a.WriteToAddrPort([]byte(s), at(b))
+	}
+	buf := make([]byte, 100)
+	for _, want := range []string{"y1", "y2"} {
+		if n, _, err := b.ReadFromAddrPort(buf); err != nil || string(buf[:n]) != want {
+			t.Errorf("%q, %v, want %q", buf[:n], err, want)
+		}
+	}
+	if string(taken) != "x1x2" {
+		t.Errorf("taken %q", taken)
+	}
+}
+
+func TestClosed(t *testing.T) {
+	a := listen(t, "udp4", "127.0.0.1:0")
+	done := make(chan error)
+	go func() {
+		_, _, err := a.ReadFromAddrPort(make([]byte, 10))
+		done <- err
+	}()
+	a.Close()
+	if err := <-done; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a reader gets %v", err)
+	}
+	a.WriteToAddrPort([]byte("x"), at(a)) // lost, no panic
+}
+
+func TestNothingIsAllocated(t *testing.T) {
+	a, b := listen(t, "udp4", "127.0.0.1:0"), listen(t, "udp4", "127.0.0.1:0")
+	_ = b.SetReadDeadline(time.Now().Add(20 * time.Second))
+	buf, to := make([]byte, 1200), at(b)
+	if n := testing.AllocsPerRun(200, func() {
+		a.Hold()
+		for range 12 {
+			a.WriteToAddrPort(buf[:1100], to)
+		}
+		a.Release()
+		for range 12 {
+			b.ReadFromAddrPort(buf)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations for 12 datagrams", n)
+	}
+}
