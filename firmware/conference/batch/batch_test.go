@@ -135,3 +135,21 @@ func TestNothingIsAllocated(t *testing.T) {
 		t.Errorf("%v allocations for 12 datagrams", n)
 	}
 }
+
+// FuzzAddress: an address goes to the kernel's form and back, on sockets of both families.
+func FuzzAddress(f *testing.F) {
+	f.Add([]byte{127, 0, 0, 1}, uint16(3478), false)
+	f.Add(bytes.Repeat([]byte{0xfe}, 16), uint16(1), true)
+	f.Fuzz(func(t *testing.T, b []byte, port uint16, six bool) {
+		a, ok := netip.AddrFromSlice(b)
+		if !ok || a.Is6() && !a.Is4In6() && !six {
+			return
+		}
+		r := newRing()
+		c := &Conn{six: six}
+		c.put(&r.names[0], netip.AddrPortFrom(a, port))
+		if got := address(&r.names[0]); got != netip.AddrPortFrom(a.Unmap(), port) {
+			t.Fatalf("%v became %v", a, got)
+		}
+	})
+}
