@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func TestCommandLine(t *testing.T) {
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"--help"}, &out, &out); !errors.Is(err, flag.ErrHelp) || !strings.Contains(out.String(), "restore --all") {
+		t.Errorf("%v, %s", err, &out)
+	}
+	for _, args := range [][]string{{"restore"}, {"erase"}, {"--nonsense"}, {"check", "more"}} {
+		if err := run(t.Context(), args, &out, &out); !errors.Is(err, errUsage) {
+			t.Errorf("%v: got %v", args, err)
+		}
+	}
+	if err := run(t.Context(), []string{"--config", "/does/not/exist"}, &out, &out); !errors.Is(err, errInput) {
+		t.Errorf("no file: got %v", err)
+	}
+}
+
+func TestConfigs(t *testing.T) {
+	dir := t.TempDir()
+	for name, tt := range map[string]struct{ json, want string }{
+		"unknown field": {`{"broker":"tcp://127.0.0.1:1883","erase":true}`, "erase"},
+		"no connectors": {`{"broker":"tcp://127.0.0.1:1883"}`, "connectors is empty"},
+		"listens":       {`{"broker":"b","listen":"0.0.0.0:8090","connectors":[{"id":"a","kind":"nanomdm","standing":["assistant"]}]}`, "127.0.0.1"},
+		"kind":          {`{"broker":"b","connectors":[{"id":"a","kind":"magic","standing":["assistant"]}]}`, "magic"},
+		"standing":      {`{"broker":"b","connectors":[{"id":"a","kind":"nanomdm"}]}`, "standing is empty"},
+		"optional":      {`{"broker":"b","connectors":[{"id":"a","kind":"nanomdm","standing":["microphone?"]}]}`, "nothing is optional"},
+		"twice":         {`{"broker":"b","connectors":[{"id":"a","kind":"nanomdm","standing":["assistant"]},{"id":"a","kind":"nanomdm","standing":["assistant"]}]}`, "its own"},
+	} {
+		path := filepath.Join(dir, "c.json")
+		if err := os.WriteFile(path, []byte(tt.json), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		if err := run(t.Context(), []string{"--config", path}, &out, &out); !errors.Is(err, errInput) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", name, err, tt.want)
+		}
+	}
+	open := filepath.Join(dir, "key")
+	if err := os.WriteFile(open, []byte("k"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := secret(open); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("a key that all may read: got %v", err)
+	}
+	c := Config{Broker: "tls://broker.raum.example:8883"}
+	if _, err := c.tls(); err == nil {
+		t.Error("a broker far away without a certificate")
+	}
+}
