@@ -95,7 +95,9 @@ func CheckURL(address string) (*url.URL, error) {
 		return nil, fmt.Errorf("access: url %q: want https://NAME, or http://localhost:PORT for development", address)
 	case net.ParseIP(strings.Trim(host, "[]")) != nil:
 		return nil, fmt.Errorf("access: url %q: browsers refuse passkeys and cameras on IP addresses; give the conference a name (docs/operation.md)", address)
-	case host == "" || host != strings.ToLower(host) || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+	case u.Port() == "443" && u.Scheme == "https" || u.Port() == "80" && u.Scheme == "http":
+		return nil, fmt.Errorf("access: url %q: leave the usual port out, as browsers do", address)
+	case strings.HasSuffix(host, ".") || host == "" || host != strings.ToLower(host) || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
 		return nil, fmt.Errorf("access: url %q: want a lower-case name and at most a port, without a path", address)
 	}
 	return u, nil

@@ -521,7 +521,8 @@ func TestRecovery(t *testing.T) {
 
 func TestURLsOfAConference(t *testing.T) {
 	for _, bad := range []string{"", "konferenz.raum.example", "http://konferenz.raum.example", "https://192.0.2.1", "https://[2001:db8::1]", "https://[2001:db8::1]:8444",
-		"http://127.0.0.1:8082", "https://Konferenz.raum.example", "https://konferenz.raum.example/x", "https://u@konferenz.raum.example", "ftp://localhost"} {
+		"http://127.0.0.1:8082", "https://Konferenz.raum.example", "https://konferenz.raum.example/x", "https://u@konferenz.raum.example", "ftp://localhost",
+		"https://konferenz.raum.example:443", "https://konferenz.raum.example.", "http://localhost:80"} {
 		if _, err := CheckURL(bad); err == nil {
 			t.Errorf("%q passed", bad)
 		}

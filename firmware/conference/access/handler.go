@@ -27,8 +27,8 @@ const (
 // Handler serves /access/ and nothing else. Requests that change something are refused when they come from another site.
 func (s *Service) Handler() http.Handler {
 	m := http.NewServeMux()
-	m.HandleFunc("GET /access/{$}", s.startPage)
-	m.HandleFunc("GET /access/invite", s.invitePage)
+	m.HandleFunc("GET /access/{$}", s.named(s.startPage))
+	m.HandleFunc("GET /access/invite", s.named(s.invitePage))
 	m.Handle("GET /access/static/", http.StripPrefix("/access/", http.FileServerFS(static)))
 	m.HandleFunc("GET /access/me", s.api(s.me))
 	m.HandleFunc("POST /access/invite", s.api(s.redeem))
@@ -44,11 +44,23 @@ func (s *Service) Handler() http.Handler {
 	m.HandleFunc("POST /access/bound", s.api(s.bound))
 	m.HandleFunc("GET /access/sso", s.ssoBegin)
 	m.HandleFunc("GET /access/sso/back", s.ssoEnd)
-	m.HandleFunc("GET /access/clerk", s.clerkPage)
+	m.HandleFunc("GET /access/clerk", s.named(s.clerkPage))
 	m.HandleFunc("POST /access/clerk/invite", s.clerkInvite)
 	m.HandleFunc("POST /access/clerk/revoke", s.clerkRevoke)
 	m.HandleFunc("POST /access/clerk/consent", s.clerkConsent)
 	return headers(http.NewCrossOriginProtection().Handler(m))
+}
+
+// named sends who has opened a page by another name, such as an IP address, to the one that passkeys are for. What is behind the #
+// goes along.
+func (s *Service) named(page http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if _, host, _ := strings.Cut(s.origin, "://"); r.Host != host {
+			http.Redirect(w, r, s.origin+r.URL.RequestURI(), http.StatusSeeOther)
+			return
+		}
+		page(w, r)
+	}
 }
 
 // headers that every answer has.

@@ -131,6 +131,17 @@ func TestHandlerRefuses(t *testing.T) {
 	}
 }
 
+// TestOtherNames: a page that was opened by an IP address goes on at the name that passkeys are for.
+func TestOtherNames(t *testing.T) {
+	d := newDesk(t)
+	for host, want := range map[string]string{"192.0.2.1:8444": testURL + "/access/?room=ratssaal", testHost: "", testHost + ":8444": testURL + "/access/?room=ratssaal"} {
+		w := d.ask("GET", "/access/?room=ratssaal", "", "", func(r *http.Request) { r.Host = host })
+		if got := w.Header().Get("Location"); got != want {
+			t.Errorf("%s: sent to %q, want %q", host, got, want)
+		}
+	}
+}
+
 // TestPagesEscape: nothing that comes with a request gets into a page as it is.
 func TestPagesEscape(t *testing.T) {
 	d := newDesk(t)

@@ -123,7 +123,7 @@ func (r Reason) Text() Text {
 		NoGuests:      {"In dieser Stufe nehmen nur Personen von der Teilnahmeliste teil. Bitte wenden Sie sich an die Geschäftsstelle.", "At this level only people on the roster take part. Please ask the clerk."},
 		NoGateways:    {"Telefon und fremde Systeme sind in dieser Stufe ausgeschlossen, denn dort endet die Verschlüsselung. Bitte nehmen Sie im Browser teil.", "Telephones and other systems are shut out at this level, for encryption ends there. Please take part in a browser."},
 		NeedsSecond:   {"Für diese Stufe sind zwei Faktoren nötig: bitte melden Sie sich mit Passkey an oder geben Sie den Einmalcode ein.", "This level needs two factors: please use your passkey or enter the one-time code."},
-		NeedsPasskey:  {"Für diese Stufe ist ein Passkey nötig. Ersatzweise genügt ein Einmalcode, wenn die Sitzungsleitung zustimmt.", "This level needs a passkey. A one-time code will do if the chair consents."},
+		NeedsPasskey:  {"Für diese Stufe ist ein Passkey nötig. Ersatzweise genügt ein Einmalcode, wenn die Sitzungsleitung zustimmt. Noch nichts eingerichtet? Die Geschäftsstelle gibt Ihnen einen Link dafür.", "This level needs a passkey. A one-time code will do if the chair consents. Nothing set up yet? The clerk gives you a link for it."},
 		NotIdentified: {"Bitte melden Sie sich an.", "Please sign in."},
 	}[r]
 }
