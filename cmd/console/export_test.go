@@ -174,7 +174,7 @@ func (u *evidenceUnit) compare(t *testing.T, b []byte) {
 	pin := u.pin(t)
 	proof := got["nachweis/ratssaal-1-2026-11-01-bis-2026-11-30.zip"]
 	r := bundle.Verify(proof, bundle.Trust{Pin: &pin})
-	if r.Verdict != bundle.Intact || !strings.Contains(string(got["nachweis/PRUEFUNG.txt"]), "bezeugt von paper") {
+	if r.Verdict != bundle.Intact || !strings.Contains(string(got["nachweis/PRUEFUNG.txt"]), "bezeugt von Papier") {
 		t.Errorf("bundle: %+v\n%s", r, got["nachweis/PRUEFUNG.txt"])
 	}
 	var entries []compliance.Numbered

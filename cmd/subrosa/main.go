@@ -40,6 +40,7 @@ var commands = []func() *cobra.Command{
 	newRosterCommand,
 	newExportCommand,
 	newPushVeoCommand,
+	newPaperCommand,
 	newBundleCommand,
 	newVerifyCommand,
 	newKeyCommand,

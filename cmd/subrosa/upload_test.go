@@ -57,6 +57,9 @@ func TestExportUpload(t *testing.T) {
 	if got := command(with(up, secret)...); got.code != exitOK || strings.Contains(got.stderr, "sending") {
 		t.Errorf("again: exit %d, %s", got.code, got.stderr)
 	}
+	if codes := scan(t, filepath.Join(dir, "out", "bericht.pdf")); len(codes) != 1 || !strings.HasPrefix(codes[0], "SUBROSA:1:ratssaal-1:") {
+		t.Errorf("on the report: %q", codes)
+	}
 	sheet := filepath.Join(cloud, "november", "grundschutz-check.xlsx")
 	if err := os.WriteFile(sheet, []byte("decided"), 0o600); err != nil {
 		t.Fatal(err)

@@ -168,13 +168,21 @@ func (r *Report) Text(lang string) string {
 	say([2]string{"Checkpoint %d: %s", "Checkpoint %d: %s"}, r.Size, r.Short)
 	say([2]string{"Schlüssel %s", "Key %s"}, r.Key)
 	for _, a := range r.Anchors {
-		say([2]string{"Anker: Checkpoint %d, bezeugt von %s%s", "Anchor: checkpoint %d, vouched for by %s%s"}, a.Size, printable(a.By), a.when(l))
+		say([2]string{"Anker: Checkpoint %d, bezeugt von %s%s", "Anchor: checkpoint %d, vouched for by %s%s"}, a.Size, a.by(l), a.when(l))
 	}
 	r.notes(say)
 	if r.Verdict == Intact {
 		r.proves(say)
 	}
 	return b.String()
+}
+
+// by names who vouches.
+func (a Anchor) by(lang int) string {
+	if a.By == "paper" && lang == 0 {
+		return "Papier"
+	}
+	return printable(a.By)
 }
 
 // when puts the time into words that a witness or an authority gave, "" without one.

@@ -6,6 +6,7 @@
 package checkpoint
 
 import (
+	"crypto/sha256"
 	"encoding/base32"
 	"encoding/base64"
 	"errors"
@@ -148,11 +149,30 @@ func (c Checkpoint) Short() string {
 	return shortPrefix + c.Origin + ":" + strconv.FormatInt(c.N, 10) + ":" + shortBase.EncodeToString(c.Hash[:])
 }
 
-// ParseShort is the inverse of Short. Case and white space do not matter in the root.
+// Paper is Short with a check group, so that a slip of who types it from paper is told from a journal that was rewritten:
+//
+//	SUBROSA:1:ratssaal-1:4711:<root, base32>#<four characters>
+func (c Checkpoint) Paper() string { return c.Short() + "#" + checkGroup(c.Short()) }
+
+func checkGroup(short string) string {
+	sum := sha256.Sum256([]byte(short))
+	return shortBase.EncodeToString(sum[:])[:4]
+}
+
+// IsShort reports whether s is meant to be a checkpoint from paper, typed well or not.
+func IsShort(s string) bool {
+	s = strings.TrimSpace(s)
+	return len(s) >= len(shortPrefix) && strings.EqualFold(s[:len(shortPrefix)], shortPrefix)
+}
+
+// ParseShort is the inverse of Short and of Paper. Case and white space do not matter in prefix, root and check group.
 func ParseShort(s string) (c Checkpoint, err error) {
-	rest, ok := strings.CutPrefix(strings.TrimSpace(s), shortPrefix)
+	if !IsShort(s) {
+		return c, fmt.Errorf("checkpoint: %w", ErrForm)
+	}
+	rest, check, checked := strings.Cut(strings.TrimSpace(s)[len(shortPrefix):], "#")
 	root := strings.LastIndexByte(rest, ':')
-	if !ok || root < 0 {
+	if root < 0 {
 		return c, fmt.Errorf("checkpoint: %w", ErrForm)
 	}
 	origin, size, ok := cutLast(rest[:root])
@@ -163,13 +183,19 @@ func ParseShort(s string) (c Checkpoint, err error) {
 	if c.N, err = strconv.ParseInt(size, 10, 64); err != nil || c.N < 0 || strconv.FormatInt(c.N, 10) != size {
 		return c, fmt.Errorf("checkpoint: size %q: %w", size, ErrForm)
 	}
-	b, err := shortBase.DecodeString(strings.ToUpper(strings.Join(strings.Fields(rest[root+1:]), "")))
+	b, err := shortBase.DecodeString(compact(rest[root+1:]))
 	if err != nil || len(b) != len(c.Hash) {
 		return c, fmt.Errorf("checkpoint: root: %w", ErrForm)
 	}
 	copy(c.Hash[:], b)
+	if checked && compact(check) != checkGroup(c.Short()) {
+		return c, fmt.Errorf("checkpoint: the check group %.8q does not fit: a slip in typing? %w", check, ErrForm)
+	}
 	return c, nil
 }
+
+// compact takes white space and case out of base32.
+func compact(s string) string { return strings.ToUpper(strings.Join(strings.Fields(s), "")) }
 
 func cutLast(s string) (before, after string, ok bool) {
 	i := strings.LastIndexByte(s, ':')

@@ -93,6 +93,34 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// TestPaper: as it is scanned, and as people type it; a slip is told, whichever character it is in.
+func TestPaper(t *testing.T) {
+	c := checkpoint.Checkpoint{Origin: "ratssaal-1", Tree: tlog.Tree{N: 4711, Hash: tlog.RecordHash([]byte("x"))}}
+	paper := c.Paper()
+	root := strings.LastIndexByte(paper, ':') + 1
+	for _, s := range []string{paper, " " + paper + "\n", "subrosa:1:" + paper[len("SUBROSA:1:"):], paper[:root] + strings.ToLower(paper[root:]),
+		paper[:root] + paper[root:root+4] + " " + paper[root+4:root+20] + "\n" + paper[root+20:], c.Short()} {
+		if got, err := checkpoint.ParseShort(s); err != nil || got != c {
+			t.Errorf("%q: %+v, %v", s, got, err)
+		}
+	}
+	slips := 0
+	for i := root; i < len(paper); i++ {
+		for _, r := range "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567" {
+			if paper[i] == '#' || byte(r) == paper[i] {
+				continue
+			}
+			slips++
+			if got, err := checkpoint.ParseShort(paper[:i] + string(r) + paper[i+1:]); err == nil && got != c {
+				t.Errorf("character %d as %c is another checkpoint", i, r)
+			}
+		}
+	}
+	if slips < 1700 || !checkpoint.IsShort("subrosa:1:x") || checkpoint.IsShort("SUBROSA:2:x") || checkpoint.IsShort("") {
+		t.Errorf("%d slips", slips)
+	}
+}
+
 func TestPin(t *testing.T) {
 	_, public, _ := key(t, "ratssaal-1")
 	_, other, _ := key(t, "ratssaal-1")

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"subrosa/firmware/checkpoint"
 	"subrosa/firmware/compliance"
 )
 
@@ -20,7 +21,9 @@ func (e *export) report() ([]byte, error) {
 	e.sessions(p)
 	e.exceptions(p)
 	e.alarms(p)
-	e.proof(p)
+	if err := e.proof(p); err != nil {
+		return nil, err
+	}
 	e.signatures(p)
 	p.heading("Hinweise")
 	for _, n := range notices {
@@ -216,7 +219,7 @@ func (e *export) alarms(p paper) {
 	}
 }
 
-func (e *export) proof(p paper) {
+func (e *export) proof(p paper) error {
 	p.heading("Nachweis")
 	f := e.Figures
 	p.text(fmt.Sprintf("Grundlage sind Einträge des verketteten Protokolls (%s), gelesen bis Nr. %d vom %s. Die Kette zeigt spätere Änderungen nur gegen eine außerhalb aufbewahrte Prüfsumme. Sie zeigt nicht, dass richtig gemessen wurde.",
@@ -226,6 +229,10 @@ func (e *export) proof(p paper) {
 			p.text(s[0] + s[1])
 		}
 	}
+	head, err := checkpoint.ParseShort(e.about.Checkpoint)
+	if e.about.Checkpoint != "" && err == nil {
+		return p.anchor(head, e.about.Fingerprint)
+	}
 	for _, l := range [][2]string{{"Fingerabdruck des Raumschlüssels:", e.about.Fingerprint}, {"Prüfsumme (Checkpoint):", e.about.Checkpoint}} {
 		if l[1] != "" {
 			p.text(l[0] + " " + l[1])
@@ -233,6 +240,7 @@ func (e *export) proof(p paper) {
 			p.line(l[0], 60)
 		}
 	}
+	return nil
 }
 
 func (e *export) signatures(p paper) {

@@ -57,7 +57,7 @@ func (d *Desk) pack(j *Job, whole, period []byte) ([]byte, error) {
 
 // checked says in words what the verification of the bundle has found.
 func checked(j *Job) string {
-	return "Prüfung durch die Leitstelle. Anker „paper“ sind Stände des Protokolls, die sie sich früher gemerkt hat.\n" +
+	return "Prüfung durch die Leitstelle. Anker „Papier“ sind Stände des Protokolls, die sie sich früher gemerkt hat.\n" +
 		"Erneut und ohne die Leitstelle: subrosa verify BUNDLE.zip --key PIN\n\n" + j.Report.Text("de") +
 		"\nChecked by the console. Anchors by \"paper\" are heads of the journal that it had seen earlier.\n\n" + j.Report.Text("en")
 }
