@@ -68,6 +68,7 @@ type errand struct {
 	policy  string // full name
 	version int64  // 0: any
 	asked   mdm.Set
+	moving  bool // it is not known that the device was moved: that it has another policy says nothing
 }
 
 var _ mdm.Backend = (*Backend)(nil)
@@ -231,10 +232,29 @@ func (b *Backend) Send(ctx context.Context, d mdm.Device, c mdm.Command) error {
 	if err != nil {
 		return unsent(err)
 	}
+	e := errand{device: d, command: c.ID, policy: target, version: version, asked: standing | lock, moving: true}
+	b.put(e)
+	err = b.api.Do(ctx, http.MethodPatch, b.devicePath(d)+"?updateMask=policyName", map[string]string{"policyName": target}, nil)
+	if err == nil {
+		e.moving = false
+		b.moved(e)
+	}
+	return err
+}
+
+func (b *Backend) put(e errand) {
 	b.mu.Lock()
-	b.pending[d.ID] = errand{device: d, command: c.ID, policy: target, version: version, asked: standing | lock}
-	b.mu.Unlock()
-	return b.api.Do(ctx, http.MethodPatch, b.devicePath(d)+"?updateMask=policyName", map[string]string{"policyName": target}, nil)
+	defer b.mu.Unlock()
+	b.pending[e.device.ID] = e
+}
+
+// moved notes that the device has its policy now, unless that was seen already.
+func (b *Backend) moved(e errand) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pending[e.device.ID].command == e.command {
+		b.pending[e.device.ID] = e
+	}
 }
 
 // unsent: before the device's policy is named nobody has the command.
@@ -409,6 +429,8 @@ func (b *Backend) arrived(ctx context.Context, e errand) (mdm.Event, bool) {
 	switch {
 	case err != nil:
 		ev.Kind, ev.Command = mdm.Left, ""
+	case v.PolicyName != e.policy && e.moving:
+		return ev, false
 	case v.PolicyName != e.policy: // somebody has moved it elsewhere
 		ev.Kind, ev.Detail = mdm.Failed, "moved to another policy"
 	case v.Applied != e.policy || applied < e.version || late(v):
