@@ -43,7 +43,7 @@ func (u *unit) openPages(c Config, folder state.Folder) error {
 	words := words(c)
 	maps.Copy(words, room.RuleWords(c.rules))
 	u.wall, err = wall.New(wall.Options{Location: where, ChairToken: keys.Chair, ClerkToken: keys.Clerk, Log: u.log, Words: words,
-		WallShowsFindings: c.WallShowsFindings, HomeBase: c.Roster.HomeBase, CheckIn: checkIn{u},
+		WallShowsFindings: c.WallShowsFindings, HomeBase: c.Roster.HomeBase, CheckIn: checkIn{u}, Declare: checkIn{u},
 		Do: func(ctx context.Context, order wall.Order) error { return u.room.Do(ctx, order) }})
 	return err
 }

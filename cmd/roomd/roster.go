@@ -90,3 +90,9 @@ func (c checkIn) Admit(ctx context.Context, role session.Role, as roster.Role) (
 func (c checkIn) Lend(ctx context.Context, role session.Role, member, device string) error {
 	return c.desk().Lend(ctx, role, member, device)
 }
+func (c checkIn) Declarer(ctx context.Context, secret string) (wall.Declaring, error) {
+	return c.u.room.Declares().Declarer(ctx, secret)
+}
+func (c checkIn) Declare(ctx context.Context, secret string, alone bool) error {
+	return c.u.room.Declares().Declare(ctx, secret, alone)
+}

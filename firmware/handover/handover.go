@@ -171,7 +171,7 @@ func byHand(p session.Point) (by []session.Role) {
 		return nil
 	case strings.HasPrefix(p.Name, Seats):
 		return []session.Role{session.Chair, session.Clerk}
-	case p.Name == Gallery, p.Name == Phones:
+	case p.Name == Gallery, p.Name == Phones, p.Name == Alone && p.Detail == AloneWaiting:
 		return []session.Role{session.Chair}
 	case slices.Contains([]string{"unknown", "not-measurable", "stale", "line-fault"}, p.Detail):
 		return []session.Role{session.Chair}

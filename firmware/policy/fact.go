@@ -114,7 +114,7 @@ var facts = append([]Fact{
 	{Name: "devices_to_unlock", Type: Count, Unit: "devices", Source: FromLockdown, Text: report.Text{DE: "Dienstgeräte, die einmal zu entsperren sind", EN: "devices of the house to be unlocked once"}},
 	{Name: "conference_off", Type: Bool, Source: FromConference, Text: report.Text{DE: "keine Videokonferenz", EN: "no video conference"}},
 	{Name: "conference_encrypted", Type: Bool, Source: FromConference, Text: report.Text{DE: "Videokonferenz Ende zu Ende verschlüsselt", EN: "video conference encrypted end to end"}},
-	{Name: "remote_alone_confirmed", Type: Bool, Source: FromConference, Text: report.Text{DE: "Zugeschaltete haben bestätigt, dass keine Dritten im Raum sind", EN: "remote members have confirmed that nobody else is in their room"}},
+	{Name: "remote_alone_confirmed", Type: Bool, Source: FromHandover, Point: "remote-alone", Text: report.Text{DE: "Zugeschaltete haben bestätigt, dass keine Dritten im Raum sind", EN: "remote members have confirmed that nobody else is in their room"}},
 }, kindFacts()...)
 
 // detected are the kinds of alarms that a detector of this version, or the unit itself, raises.

@@ -222,9 +222,10 @@ func (d desk) Attendees() wall.Attendees {
 	a, now := d.r.p.Attendance, d.r.p.Clock.Now()
 	out := wall.Attendees{Session: a.Session() != "", Here: a.Here(now)}
 	where := a.Where()
+	said := d.r.toldAlone()
 	for _, m := range a.Roster().Members() {
 		if m.At(now) && m.Role != roster.Room && m.Role != roster.Gateway {
-			out.Members = append(out.Members, wall.Attendee{ID: m.ID, Role: m.Role, Place: where[m.ID], Devices: a.DevicesOf(m.ID)})
+			out.Members = append(out.Members, wall.Attendee{ID: m.ID, Role: m.Role, Place: where[m.ID], Devices: a.DevicesOf(m.ID), Alone: said[m.ID]})
 		}
 	}
 	return out
@@ -260,6 +261,10 @@ func (d desk) Redeem(ctx context.Context, token string, devices []string, privat
 		if err != nil {
 			return err
 		}
+		if t.Place == roster.Home { // with the same link, from now on, they say whether they are alone
+			d.r.remotely.Link(token, t.Member)
+			d.r.saveRemote()
+		}
 		d.r.append("roster.checked-in", map[string]any{"place": t.Place, "devices": len(devices), "private": private, "here": d.r.p.Attendance.Here(now)})
 		d.r.rosterChanged()
 		return nil
@@ -272,6 +277,8 @@ func (d desk) Remove(ctx context.Context, role session.Role, member string) erro
 		if _, err := d.r.p.Attendance.Bar(now, member); err != nil {
 			return err
 		}
+		d.r.remotely.Forget(func(m string) bool { return m != member })
+		d.r.saveRemote()
 		d.r.append("roster.removed", map[string]any{"role": role, "here": d.r.p.Attendance.Here(now)})
 		d.r.rosterChanged()
 		return nil

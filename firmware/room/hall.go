@@ -234,7 +234,8 @@ func relayState(l panel.Relay) (av.State, string) {
 
 // hallPoints are the points of equipment and walk, in their order, with those of the contacts among them.
 func (r *Room) hallPoints(now time.Time) []session.Point {
-	return append(append(r.p.AV.Points(now), r.p.Walk.Points(r.locker())...), r.facts.Points()...)
+	ps := append(r.p.AV.Points(now), r.p.Walk.Points(r.locker())...)
+	return append(append(ps, r.remotely.Points(r.remote())...), r.facts.Points()...)
 }
 
 func (r *Room) locker() handover.Locker {

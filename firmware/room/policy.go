@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"subrosa/firmware/handover"
 	"subrosa/firmware/journal"
 	"subrosa/firmware/policy"
 	"subrosa/firmware/report"
@@ -276,7 +277,7 @@ func (r *Room) kind(s session.State) policy.Kind {
 }
 
 // pending are details of an unproven point that say that nobody knows yet.
-var pending = []string{"", "unknown", "not-measurable", "waiting", "fault", "line-fault", "stale", "heads-unknown"}
+var pending = []string{"", "unknown", "not-measurable", "waiting", "fault", "line-fault", "stale", "heads-unknown", handover.AloneWaiting}
 
 // proves reports whether a point of the session is one of those that a fact is proven by: the point of that name; of
 // "seats-" every one that begins so; of "stream-off" also those of a second and third, such as "stream-2-off".

@@ -149,6 +149,7 @@ type Room struct {
 	aliveAt  time.Time
 	hearing  hearing
 	sweep    sweeping
+	remotely remotely
 	rules    rules
 	hall     hall
 	listed   listed
@@ -264,6 +265,7 @@ func (r *Room) begin() {
 	}
 	r.recallHall()
 	r.beginAttendance(now)
+	r.recallRemote()
 	r.append("unit.started", map[string]any{"software": r.p.Software, "state": r.session.State, "reason": r.session.Reason})
 	r.publish()
 	r.report("baseline", r.learning)

@@ -38,6 +38,7 @@ func (r *Room) move(c session.Changed) {
 		r.turnSweep(c)
 		r.turnHall(c)
 		r.turnAttendance(c)
+		r.turnRemote(c)
 		if c.To.Confidential() && !c.From.Confidential() {
 			r.closedAt = r.p.Clock.Now()
 		}

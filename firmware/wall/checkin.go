@@ -45,6 +45,31 @@ type Attendee struct {
 	Role    roster.Role
 	Place   roster.Place // "": not yet
 	Devices int          // of the house
+	Alone   Answered     // of those at home
+}
+
+// Answered is whether a remote member has said that nobody else is in their room.
+type Answered string
+
+// What they have said since the handover began.
+const (
+	NotSaid      Answered = ""
+	SaidAlone    Answered = "alone"
+	SaidNotAlone Answered = "not-alone"
+)
+
+// Declaring is a remote member who speaks by their link.
+type Declaring struct {
+	Member string
+	Asked  bool // the handover has begun, or the session is closed
+	Answer Answered
+}
+
+// Declarer is how remote members say whether they are alone: with the link that they have checked in with. An error of the
+// first means that the link is nobody's.
+type Declarer interface {
+	Declarer(ctx context.Context, secret string) (Declaring, error)
+	Declare(ctx context.Context, secret string, alone bool) error
 }
 
 // Invitation is what a ticket is for.
@@ -127,7 +152,7 @@ func newAttendeeLine(lang string, m Attendee) attendeeLine {
 	case roster.Door:
 		l.State = Text{"angemeldet an der Tür", "checked in at the door"}.In(lang)
 	case roster.Home:
-		l.State = Text{"angemeldet von zu Hause", "checked in from home"}.In(lang)
+		l.State = Text{"angemeldet von zu Hause", "checked in from home"}.In(lang) + " · " + aloneWords[m.Alone].In(lang)
 	}
 	switch m.Devices {
 	case 0:
@@ -270,6 +295,50 @@ type checkInPage struct {
 	Home    bool
 	Done    bool
 	Until   string
+	Again   string // where a remote member says whether they are alone
+	Declare *Declaring
+}
+
+var aloneWords = map[Answered]Text{
+	NotSaid:      {"noch nicht bestätigt, dass keine Dritten im Raum sind", "has not confirmed yet that nobody else is in the room"},
+	SaidAlone:    {"bestätigt: keine Dritten im Raum", "confirmed: nobody else in the room"},
+	SaidNotAlone: {"sagt: nicht allein", "says: not alone"},
+}
+
+// declares answers for the page of a remote member who has checked in; it reports false if the link is nobody's.
+func (h *Handler) declares(w http.ResponseWriter, r *http.Request, p checkInPage, token string) bool {
+	if h.opt.Declare == nil || token == "" {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), patience)
+	defer cancel()
+	who, err := h.opt.Declare.Declarer(ctx, token)
+	if err != nil {
+		return false
+	}
+	p.Declare, p.Again = &who, CheckInPath(token)
+	p.Title = Text{"Keine Dritten im Raum", "Nobody else in the room"}.In(p.Lang)
+	if r.Method == http.MethodGet {
+		h.render(w, r, http.StatusOK, "checkin.html", p)
+		return true
+	}
+	var refused *Refusal
+	switch r.PostFormValue("alone") {
+	case "yes", "no":
+		if err = h.opt.Declare.Declare(ctx, token, r.PostFormValue("alone") == "yes"); err == nil {
+			http.Redirect(w, r, CheckInPath(token), http.StatusSeeOther)
+			return true
+		}
+		h.log.Warn("wall: declaration not taken", "err", err)
+		if !errors.As(err, &refused) {
+			refused = failed
+		}
+	default:
+		refused = refusedChanged
+	}
+	p.Note = refused.Text.In(p.Lang)
+	h.render(w, r, http.StatusConflict, "checkin.html", p)
+	return true
 }
 
 // checkIn is the member's page. To look uses nothing up, so that a preview of the link does no harm. Wrong links from one
@@ -297,6 +366,9 @@ func (h *Handler) checkIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	inv, err := h.opt.CheckIn.Look(token)
+	if err != nil && h.declares(w, r, p, token) {
+		return
+	}
 	if err != nil {
 		h.door.missed(addr, time.Now())
 		h.log.Warn("wall: wrong link", "page", "anmelden")
@@ -330,5 +402,8 @@ func (h *Handler) checkIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.Done, p.Token = true, ""
+	if p.Home && h.opt.Declare != nil {
+		p.Again = CheckInPath(token)
+	}
 	show(http.StatusOK, Text{})
 }

@@ -141,6 +141,65 @@ func TestCheckInFromHome(t *testing.T) {
 	}
 }
 
+// declarer is a room in which a handover is under way, and the check-in's links speak for their members.
+type declarer struct {
+	answer map[string]wall.Answered // by secret
+	asked  bool
+}
+
+func (d *declarer) Declarer(_ context.Context, secret string) (wall.Declaring, error) {
+	a, ok := d.answer[secret]
+	if !ok {
+		return wall.Declaring{}, roster.ErrTicket
+	}
+	return wall.Declaring{Member: "m-01", Asked: d.asked, Answer: a}, nil
+}
+
+func (d *declarer) Declare(_ context.Context, secret string, alone bool) error {
+	d.answer[secret] = wall.SaidNotAlone
+	if alone {
+		d.answer[secret] = wall.SaidAlone
+	}
+	return nil
+}
+
+// TestDeclaresAlone: the link with which a remote member has checked in is from then on where they say that nobody else is
+// in their room, and take it back; other links open nothing.
+func TestDeclaresAlone(t *testing.T) {
+	d := &declarer{answer: map[string]wall.Answered{}}
+	l := newList(t)
+	h := newHandler(t, func(o *wall.Options) { o.CheckIn, o.Declare = l, d })
+	h.Update(scene("planned"))
+	_, token := home(t, h, "m-01")
+	w := send(h, "/anmelden", "", url.Values{"t": {token}, "private": {"0"}})
+	if w.Code != 200 || !strings.Contains(w.Body.String(), "Weiter: keine Dritten im Raum") {
+		t.Fatalf("%d %s", w.Code, text(w.Body.String()))
+	}
+	d.answer[token] = wall.NotSaid
+	if page := get(h, wall.CheckInPath(token), "").Body.String(); !strings.Contains(page, "Sobald die Übergabe beginnt") || strings.Contains(page, "<form method=\"post\" action=\"/anmelden\"") {
+		t.Errorf("before the handover: %s", text(page))
+	}
+	d.asked = true
+	if page := get(h, wall.CheckInPath(token), "").Body.String(); !strings.Contains(page, `http-equiv="refresh"`) || strings.Count(page, `name="alone"`) != 2 {
+		t.Errorf("asked: %s", text(page))
+	}
+	for _, tt := range []struct {
+		alone string
+		code  int
+		want  wall.Answered
+	}{{"yes", 303, wall.SaidAlone}, {"no", 303, wall.SaidNotAlone}, {"maybe", 409, wall.SaidNotAlone}, {"yes", 303, wall.SaidAlone}} {
+		if w := send(h, "/anmelden", "", url.Values{"t": {token}, "alone": {tt.alone}}); w.Code != tt.code || d.answer[token] != tt.want {
+			t.Errorf("%s: %d, %q", tt.alone, w.Code, d.answer[token])
+		}
+	}
+	if page := text(get(h, wall.CheckInPath(token)+"&lang=en", "").Body.String()); !strings.Contains(page, "You have confirmed that nobody else is in your room") {
+		t.Errorf("said: %s", page)
+	}
+	if w := send(h, "/anmelden", "", url.Values{"t": {"x" + token}, "alone": {"yes"}}); w.Code != 403 {
+		t.Errorf("another link: %d", w.Code)
+	}
+}
+
 // TestDoor: at the door the page shows a code and no address that could be sent on, and says nothing to strangers.
 func TestDoor(t *testing.T) {
 	h, _ := checkInHandler(t)

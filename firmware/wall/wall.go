@@ -49,6 +49,8 @@ type Options struct {
 	Do func(context.Context, Order) error
 	// CheckIn is the list of those who attend; nil: this room has none.
 	CheckIn CheckIn
+	// Declare is how remote members say that nobody else is in their room; nil: they are not asked.
+	Declare Declarer
 	// HomeBase is the address, such as https://anmeldung.raum.example, under which people reach /anmelden from home;
 	// "": that of the pages.
 	HomeBase string
