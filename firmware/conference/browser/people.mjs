@@ -76,8 +76,9 @@ export const launch = (...more) => chromium.launch({
 export const colours = [[200, 40, 40], [40, 60, 200], [210, 190, 40], [40, 170, 190], [190, 60, 190], [120, 120, 120]]
 export const tones = [500, 800, 1100, 1500, 1900, 2300]
 
-// devices replaces the devices of a page; it runs in the page.
-export function devices ({ colour, hz }) {
+// devices replaces the devices of a page; it runs in the page. With a real microphone (Firefox's own fake one) that stays.
+export function devices ({ colour, hz }, real) {
+  if (navigator.mediaDevices === undefined) return
   navigator.mediaDevices.getUserMedia = async (want) => {
     if (want.video) {
       const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 180 })
@@ -97,6 +98,7 @@ export function devices ({ colour, hz }) {
       track.stop = () => { clearInterval(timer); stop() }
       return stream
     }
+    if (real !== undefined) return await real(want)
     const ctx = new AudioContext({ sampleRate: 48000 })
     const o = ctx.createOscillator()
     o.frequency.value = hz

@@ -57,12 +57,10 @@ type sent struct {
 	b    []byte
 }
 
-func newServer(l level.Level, codec string) (*server, error) {
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	api, err := newAPI(codec)
+// newServer has a key that is always the same, as confd's is after a restart.
+func newServer(l level.Level, codec string, loopback bool) (*server, error) {
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	api, err := newAPI(codec, loopback)
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +72,9 @@ func main() {
 	lvl := flag.String("level", string(level.Nonpublic), "of the session")
 	codec := flag.String("codec", "vp8", "vp8 or vp9")
 	port := flag.Int("port", 0, "0: any")
+	everywhere := flag.Bool("everywhere", false, "media on every interface: for a network namespace that has no way out, as Firefox has no media on loopback")
 	flag.Parse()
-	s, err := newServer(level.Level(*lvl), *codec)
+	s, err := newServer(level.Level(*lvl), *codec, !*everywhere)
 	if err == nil {
 		err = s.serve(*other, *port)
 	}

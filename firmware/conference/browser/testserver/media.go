@@ -15,8 +15,8 @@ import (
 	"subrosa/firmware/conference/signal"
 )
 
-// newAPI knows Opus and one video codec, and listens on loopback.
-func newAPI(codec string) (*webrtc.API, error) {
+// newAPI knows Opus and one video codec.
+func newAPI(codec string, loopback bool) (*webrtc.API, error) {
 	m := &webrtc.MediaEngine{}
 	video := webrtc.MimeTypeVP8
 	fmtp := ""
@@ -38,8 +38,8 @@ func newAPI(codec string) (*webrtc.API, error) {
 	var set webrtc.SettingEngine
 	set.SetLite(true)
 	set.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	set.SetIncludeLoopbackCandidate(true)
-	set.SetInterfaceFilter(func(name string) bool { return name == "lo" })
+	set.SetIncludeLoopbackCandidate(loopback)
+	set.SetInterfaceFilter(func(name string) bool { return loopback == (name == "lo") })
 	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(reg), webrtc.WithSettingEngine(set)), nil
 }
 
@@ -204,7 +204,12 @@ func (c *conn) publish() {
 		}
 		known := false
 		for _, t := range s.tracks {
-			known = known || t.from == c.p && t.source == source
+			if t.from == c.p && t.source == source {
+				known, t.feed = true, c.feed[source]
+				t.feed.mu.Lock()
+				t.feed.track = t
+				t.feed.mu.Unlock()
+			}
 		}
 		if known || c.p.removed {
 			continue

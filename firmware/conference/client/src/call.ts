@@ -267,7 +267,7 @@ export class Call {
     const task = this.#task?.group === this.#groupId ? this.#task : undefined
     this.#task = undefined
     const removes = (task?.remove ?? []).filter((l) => g.member(l) !== undefined && l !== g.leaf)
-    const adds = (task?.add ?? []).map((a) => ({ keyPackage: fromBase64(a.package), admission: a.admission ?? '' }))
+    const adds = (task?.add ?? []).map((a) => ({ keyPackage: fromBase64(a.package), admission: a.admission ?? '' })).filter((a) => !g.holds(a.keyPackage))
     if (removes.length + adds.length > 0) {
       try {
         this.#fly(await g.change(adds, removes))

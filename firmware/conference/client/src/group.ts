@@ -182,6 +182,12 @@ export class Group {
     return await judge.identify(identityOf(leafNode), leafNode.signaturePublicKey)
   }
 
+  // holds tells whether the device of a key package is in the group already.
+  holds (keyPackage: Uint8Array): boolean {
+    const key = Group.#package(keyPackage).leafNode.signaturePublicKey
+    return [...this.#members.values()].some((m) => equal(m.signatureKey, key))
+  }
+
   // packageOf returns what an admission is about.
   static async packageOf (keyPackage: Uint8Array, group: Group): Promise<{ ref: Uint8Array, binding: Uint8Array }> {
     const kp = Group.#package(keyPackage)

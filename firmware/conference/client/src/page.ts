@@ -134,6 +134,7 @@ class Screen {
 
   constructor (readonly call: Call, readonly soft: boolean) {
     this.tiles = new Tiles(call, () => { set(this.#parts.sound!, { hidden: false }) })
+    if (kiosk) this.tiles.view = 'speaker'
     setInterval(() => { void this.#net() }, 3000)
     document.addEventListener('keydown', (e) => { this.#key(e) })
   }
@@ -155,9 +156,9 @@ class Screen {
     this.#head()
     this.tiles.silent = c.self.mode === 'companion'
     this.tiles.draw()
+    if (this.#panel === 'chat') this.#read = c.chat.length
     this.#tools()
     panel(this.#parts.panel!, this.#panel, c)
-    if (this.#panel === 'chat') this.#read = c.chat.length
   }
 
   #over (): void {

@@ -42,7 +42,8 @@ function knocks (c: Call): HTMLElement[] {
     h('span', {}, `${word('role', k.role)} ${k.member}`, h('small', {}, [k.on_roster ? '' : t('notOnRoster'), k.lobby ? '' : k.by ? t('byClerk') : ''].filter((x) => x !== '').join(' · '))),
     press(t('admit'), `admit-${k.participant}`, () => { c.admit(k.participant) }, 'main'),
     press(t('refuse'), `refuse-${k.participant}`, () => { c.refuse(k.participant) })))),
-  ...(list.length > 1 ? [press(t('admitAll'), 'admit-all', () => { for (const k of list) c.admit(k.participant) }, 'main')] : [])]
+  // who is not on the roster is let in one by one
+  ...(list.filter((k) => k.on_roster).length > 1 ? [press(t('admitAll'), 'admit-all', () => { for (const k of list) if (k.on_roster) c.admit(k.participant) }, 'main')] : [])]
 }
 
 function people (c: Call): HTMLElement[] {

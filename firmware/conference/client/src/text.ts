@@ -44,7 +44,7 @@ const table = {
   bundle: ['Prüfsumme des Programms', 'Checksum of this program'],
   bundleHint: ['Das Programm kommt vom Server. Die Prüfsumme muss mit der veröffentlichten übereinstimmen; erst dann gilt die Zusage der Verschlüsselung.', 'The program comes from the server. Its checksum must equal the published one; only then the promise of encryption holds.'],
   noRecording: ['Aufzeichnung ist hier nicht vorgesehen.', 'Recording is not offered here.'],
-  admit: ['Einlassen', 'Admit'], admitAll: ['Alle einlassen', 'Admit all'], refuse: ['Abweisen', 'Turn away'],
+  admit: ['Einlassen', 'Admit'], admitAll: ['Alle von der Teilnahmeliste einlassen', 'Admit all on the roster'], refuse: ['Abweisen', 'Turn away'],
   knocks: ['Es warten', 'Waiting'], byClerk: ['von der Geschäftsstelle eingelassen', 'admitted by the clerk'], notOnRoster: ['nicht auf der Teilnahmeliste', 'not on the roster'],
   remove: ['Entfernen', 'Remove'], mute: ['Stummschalten', 'Mute'], giveFloor: ['Wort erteilen', 'Give the floor'], lower: ['Hand senken', 'Lower hand'], takeFloor: ['Wort beenden', 'End the floor'],
   handList: ['Redeliste', 'Speaking list'], hasFloor: ['hat das Wort', 'has the floor'],

@@ -62,7 +62,7 @@ export class Tiles {
     const person = c.person(leaf)
     const lost = person !== undefined && !person.here
     const role = word('role', m?.role ?? '')
-    text(tile.name, `${c.nameOf(leaf)}${leaf === c.leaf ? ` (${t('you')})` : ''} · ${role}${source === 'screen' ? ` · ${t('screen')}` : ''}${person?.hand ? ` · ✋ ${person.hand}` : ''}`)
+    text(tile.name, `${c.nameOf(leaf)}${leaf === c.leaf ? ` (${t('you')})` : ''} · ${role}${source === 'screen' ? ` · ${t('screen')}` : ''}${person?.hand ? ` · ${t('hand')} ${person.hand}` : ''}`)
     const floor = c.state?.floor !== undefined && person?.id === c.state.floor
     set(tile.root, {
       'data-mode': mode, 'data-mic': self?.mic === true ? 'on' : 'off', 'data-floor': floor, 'data-lost': lost, 'data-own': leaf === c.leaf,

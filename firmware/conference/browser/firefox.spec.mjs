@@ -1,0 +1,99 @@
+// Firefox meets Chromium in one call, judged by content; long. Firefox is driven over WebDriver BiDi. It gathers no media
+// addresses on loopback, so all of this runs once more in a network namespace of its own with one pair of interfaces that are wired to each other, and no way out.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import puppeteer from 'puppeteer-core'
+import { Person, Server, absent, colours, devices, launch, long, measured, near, shots, tones, until } from './people.mjs'
+
+const firefoxPath = process.env.FIREFOX ?? '/usr/bin/firefox-esr'
+const missing = absent() || long || (existsSync(firefoxPath) ? false : `${firefoxPath}: not there`)
+const inside = process.env.SUBROSA_NAMESPACE === '1'
+const skip = missing || (inside ? false : 'runs in the namespace')
+
+const net = 'ip link set lo up && ip link add d0 type veth peer name d1 && ip addr add 10.77.0.1/24 dev d0 && ip link set d1 up && ip link set d0 up && ip route add default dev d0'
+
+test('in a network namespace of its own', { skip: missing || (inside ? 'is there' : false), timeout: 240_000 }, () => {
+  const env = { ...process.env, SUBROSA_NAMESPACE: '1' }
+  for (const k of Object.keys(env)) if (k.startsWith('NODE_TEST')) delete env[k]
+  const r = spawnSync('unshare', ['--map-root-user', '--net', 'sh', '-c', `${net} && exec "$0" --test "$1"`, process.execPath, fileURLToPath(import.meta.url)], { env, encoding: 'utf8', timeout: 230_000 })
+  for (const line of r.stdout?.match(/measured: .*/g) ?? []) console.log(line)
+  assert.equal(r.status, 0, `${r.error ?? ''}\n${r.stdout?.slice(0, 4000)}\n${r.stderr?.slice(0, 1000)}`)
+})
+
+let server, chromium, firefox, chair, page
+
+before(async () => {
+  if (skip) return
+  server = await Server.start('--everywhere')
+  chromium = await launch()
+  firefox = await puppeteer.launch({
+    browser: 'firefox', executablePath: firefoxPath, headless: true,
+    extraPrefsFirefox: {
+      'media.navigator.permission.disabled': true, 'media.navigator.streams.fake': true, 'media.navigator.audio.fake_frequency': tones[1], 'media.autoplay.default': 0, 'media.autoplay.blocking_policy': 0, 'media.autoplay.block-webaudio': false,
+      'media.peerconnection.ice.obfuscate_host_addresses': false, 'intl.accept_languages': 'de', 'app.update.auto': false,
+      'media.gmp-manager.updateEnabled': false, 'network.captive-portal-service.enabled': false, 'toolkit.telemetry.enabled': false
+    }
+  })
+}, { timeout: 180_000 })
+
+after(async () => {
+  await firefox?.close()
+  await chromium?.close()
+  await server?.stop()
+})
+
+test('Firefox and Chromium see and hear each other', { skip, timeout: 180_000 }, async () => {
+  const faults = []
+  try {
+    chair = await Person.come(chromium, server, 0, { role: 'chair' })
+    await chair.join()
+    await chair.inCall(1)
+    page = await firefox.newPage()
+    page.on('console', (m) => { if (['error', 'warn'].includes(m.type())) faults.push(m.text()) })
+    page.on('pageerror', (e) => faults.push(String(e)))
+    await page.evaluateOnNewDocument(`(${devices})(${JSON.stringify({ colour: colours[1], hz: 0 })}, navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices))`)
+    await page.goto(`${server.url}/test/login?member=m-1&role=councillor&lang=de`)
+    await page.waitForSelector('#name')
+    await page.type('#name', 'Person 1')
+    await page.click('input[name=alone]')
+    await page.click('button.main')
+    await chair.admit()
+    await chair.inCall(2)
+    await page.waitForFunction(() => window.conference?.phase === 'in' && window.conference.members.length === 2, { timeout: 30_000 })
+    const other = Object.assign(new Person(), { i: 1, name: 'Firefox', page })
+    other.page.evaluate = page.evaluate.bind(page)
+    assert.equal(await chair.code(), await until('a code', () => page.evaluate(() => window.conference.code)))
+    await chair.on('camera')
+    await chair.on('microphone')
+    for (const [tool, key] of [['camera', 'cam'], ['microphone', 'mic']]) {
+      await page.click(`[data-tool=${tool}]`)
+      await page.waitForFunction((k) => window.conference.self[k], { timeout: 25_000 }, key)
+    }
+    const [mine, theirs] = [await chair.leaf(), await page.evaluate(() => window.conference.leaf)]
+    const results = {}
+    const energy = () => page.evaluate(async () => {
+      const t = window.conference.tracks.find((x) => x.source === 'microphone')
+      const sum = async () => { for (const r of (await t.receiver.getStats()).values()) if (r.type === 'inbound-rtp') return r.totalAudioEnergy ?? 0; return 0 }
+      const before = await sum()
+      await new Promise((resolve) => setTimeout(resolve, 2000))
+      return await sum() - before
+    })
+    const judge = async (name, look) => { results[name] = await until(name, look).then(() => 'yes', () => 'no') }
+    await judge('Chromium sees Firefox', async () => near((await chair.sees(theirs))?.colour, colours[1]))
+    await judge('Chromium hears Firefox', async () => { const h = await chair.hears(theirs); return h && Math.abs(h.hz - tones[1]) < 15 && h.over > 25 })
+    await judge('Firefox sees Chromium', async () => near((await other.sees(mine))?.colour, colours[0]))
+    // Firefox runs no AudioContext without a sound card: what it decodes is judged by its energy, and by frames that opened
+    await judge('Firefox hears Chromium', async () => (await energy()) > 0.05 && (await other.counts(mine, 'microphone')).ok > 100)
+    measured(`${await firefox.version()}: ${Object.entries(results).map(([k, v]) => `${k}: ${v}`).join(', ')}`)
+    if (process.env.SUBROSA_SHOTS) { await page.screenshot({ path: `${shots}/firefox.png` }); await chair.shoot('firefox-chromium') }
+    assert.deepEqual(Object.values(results), ['yes', 'yes', 'yes', 'yes'])
+  } catch (err) {
+    await page?.screenshot({ path: `${shots}/failed-firefox.png` }).catch(() => {})
+    const state = await page?.evaluate(() => JSON.stringify({ phase: window.conference?.phase, tracks: window.conference?.tracks?.map((t) => [t.source, t.ok, t.refused, t.fresh]), body: document.body.innerText.slice(0, 300) })).catch(String)
+    err.message += `\nFirefox: ${faults.slice(0, 10).join(' | ')}\n${state}\n${chair?.faults.join(' | ')}\n${server.output.slice(-1500)}\n${JSON.stringify(await server.figures())}`
+    throw err
+  }
+})
