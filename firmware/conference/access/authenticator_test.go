@@ -1,24 +1,28 @@
 package access
 
 import (
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"math/big"
 	"testing"
 
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/protocol/webauthncbor"
 )
 
-// authenticator is a passkey in software, for tests: one credential of P-256, attestation none (WebAuthn level 3, 6.5, 8.7). Real
+// authenticator is a passkey in software, for tests: one credential, attestation none (WebAuthn level 3, 6.5, 8.7). Real
 // ones are met in the browser's test.
 type authenticator struct {
 	t      testing.TB
-	key    *ecdsa.PrivateKey
+	key    crypto.Signer // P-256 if nothing else is set
 	id     []byte
 	handle []byte
 	count  uint32
@@ -69,16 +73,30 @@ func (a *authenticator) create(o *protocol.CredentialCreation) []byte {
 		a.t.Fatalf("user id is a %T", o.Response.User.ID)
 	}
 	a.handle = handle
-	point, err := a.key.PublicKey.Bytes()
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	cose := a.cbor(map[int]any{1: 2, 3: -7, -1: 1, -2: point[1:33], -3: point[33:]})
+	cose := a.cbor(a.cose())
 	auth := append(a.auth(a.flags|0x40), make([]byte, 16)...) // attested data: AAGUID, length, id, key
 	auth = binary.BigEndian.AppendUint16(auth, uint16(len(a.id)))
 	auth = append(append(auth, a.id...), cose...)
 	object := a.cbor(map[string]any{"fmt": "none", "attStmt": map[string]any{}, "authData": auth})
 	return a.answer(map[string]string{"clientDataJSON": a.b64(a.client("webauthn.create", o.Response.Challenge)), "attestationObject": a.b64(object)})
+}
+
+// cose is the public key (RFC 9053, 7; RFC 8230, 4).
+func (a *authenticator) cose() map[int]any {
+	switch k := a.key.Public().(type) {
+	case ed25519.PublicKey:
+		return map[int]any{1: 1, 3: -8, -1: 6, -2: []byte(k)}
+	case *rsa.PublicKey:
+		return map[int]any{1: 3, 3: -257, -1: k.N.Bytes(), -2: big.NewInt(int64(k.E)).Bytes()}
+	case *ecdsa.PublicKey:
+		point, err := k.Bytes()
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		return map[int]any{1: 2, 3: -7, -1: 1, -2: point[1:33], -3: point[33:]}
+	}
+	a.t.Fatalf("key is a %T", a.key)
+	return nil
 }
 
 func (a *authenticator) cbor(v any) []byte {
@@ -94,8 +112,13 @@ func (a *authenticator) get(o *protocol.CredentialAssertion) []byte {
 	a.t.Helper()
 	client, auth := a.client("webauthn.get", o.Response.Challenge), a.auth(a.flags)
 	hash := sha256.Sum256(client)
-	digest := sha256.Sum256(append(auth[:len(auth):len(auth)], hash[:]...))
-	sig, err := ecdsa.SignASN1(rand.Reader, a.key, digest[:])
+	message := append(auth[:len(auth):len(auth)], hash[:]...)
+	digest, opts := sha256.Sum256(message), crypto.SignerOpts(crypto.SHA256)
+	text := digest[:]
+	if _, ok := a.key.(ed25519.PrivateKey); ok {
+		text, opts = message, crypto.Hash(0)
+	}
+	sig, err := a.key.Sign(rand.Reader, text, opts)
 	if err != nil {
 		a.t.Fatal(err)
 	}
