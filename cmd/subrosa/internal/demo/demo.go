@@ -123,24 +123,26 @@ func scenarioOf(name string) (scenario, error) {
 
 type demo struct {
 	Options
-	scenario scenario
-	bin, dir string
-	clock    clock.Scenario
-	site     *site.Site
-	console  *process
-	unit     *process
-	seen     *observer
-	chair    *chair
-	clerk    *chair
-	hall     *gateway // nil: the scenario has none
-	phones   *bridge  // nil: the scenario has none
-	judge    judge
-	pages    string // http://127.0.0.1:8080
-	wall     string
-	broker   string
-	chairKey string
-	clerkKey string
-	stopped  bool
+	scenario   scenario
+	bin, dir   string
+	clock      clock.Scenario
+	site       *site.Site
+	console    *process
+	unit       *process
+	conference *process // nil: nobody is there to use it
+	meeting    string   // its address
+	seen       *observer
+	chair      *chair
+	clerk      *chair
+	hall       *gateway // nil: the scenario has none
+	phones     *bridge  // nil: the scenario has none
+	judge      judge
+	pages      string // http://127.0.0.1:8080
+	wall       string
+	broker     string
+	chairKey   string
+	clerkKey   string
+	stopped    bool
 }
 
 // say prints a line for people.
@@ -169,7 +171,7 @@ func (d *demo) prepare() error {
 	}
 	var err error
 	d.site, err = site.Init(filepath.Join(d.dir, "site"), site.Plan{Name: siteName, Domain: "raum.example", Loopback: true,
-		Units: []site.Unit{{ID: unitID, Room: roomID}}, Gateways: []site.Remote{{ID: gatewayID, Rooms: []string{roomID}}},
+		Units: []site.Unit{{ID: unitID, Room: roomID}}, Gateways: []site.Remote{{ID: gatewayID, Rooms: []string{roomID}}}, Confds: []site.Remote{{ID: conferenceID, Rooms: []string{roomID}}},
 		Conns: []string{bridgeID}}, time.Now(), rand.Reader)
 	if err != nil {
 		return err
@@ -290,7 +292,13 @@ func (d *demo) start(ctx context.Context) error {
 	if err := d.startUnit(ctx); err != nil {
 		return err
 	}
-	d.greet(url)
+	clerk := ""
+	if !d.Headless {
+		if clerk, err = d.startConference(ctx); err != nil {
+			return err
+		}
+	}
+	d.greet(url, clerk)
 	return nil
 }
 
@@ -316,11 +324,12 @@ func (d *demo) startUnit(ctx context.Context) (err error) {
 	return err
 }
 
-func (d *demo) greet(url string) {
+func (d *demo) greet(url, clerk string) {
 	d.say("", "")
 	d.say("  Konsole (einmal gültig, meldet an):  %s", "  Console (works once, signs you in):  %s", url)
 	d.say("  Wand im Ratssaal:                    http://%s/", "  Wall of the council chamber:         http://%s/", d.wall)
 	d.say("  Seite der Sitzungsleitung:           http://%s%s", "  Page of the chair:                   http://%s%s", d.wall, wall.PairPath(d.chairKey))
+	d.say("  Konferenz, Schriftführung richtet sich ein (einmal gültig): %s", "  Conference, the clerk sets up (works once): %s", clerk)
 	d.say("  Taster, Lampe, Kontakte (simuliert): http://%s/simulator", "  Button, lamp, contacts (simulated):  http://%s/simulator", d.wall)
 	d.say("", "")
 	d.say("  Gehört wird aus Aufnahmen: echte Sitzungssprache, eine erzeugte Ultraschall-Nachricht, synthetischer Funk.",
@@ -497,7 +506,7 @@ func (d *demo) stop() {
 	if d.seen != nil {
 		d.seen.client.Disconnect(100)
 	}
-	for _, p := range []*process{d.unit, d.console} {
+	for _, p := range []*process{d.conference, d.unit, d.console} {
 		if p != nil {
 			p.stop()
 		}

@@ -17,7 +17,7 @@ import (
 )
 
 // programs are those that the demo starts; they lie beside the one that runs it.
-var programs = []string{"roomd", "sensed", "console"}
+var programs = []string{"roomd", "sensed", "console", "confd"}
 
 // findPrograms returns the folder of the programs, or an error that says how to build them.
 func findPrograms() (string, error) {
