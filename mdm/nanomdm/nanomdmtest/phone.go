@@ -34,6 +34,8 @@ type Phone struct {
 	locked  bool // screen
 	refuse  bool
 	offline bool
+	keeps   bool // what has come to its RemovalDate
+	budget  int  // commands in one connection; 0: as many as there are
 	own     map[string]Profile
 	order   []string // "INSTALL ok" …
 }
@@ -111,6 +113,12 @@ func (p *Phone) Reach(on bool) {
 	}
 }
 
+// Budget ends each connection after so many commands; 0: none does.
+func (p *Phone) Budget(n int) { p.set(func() { p.budget = n }) }
+
+// Keeps makes it overlook RemovalDate: whether real devices obey it for profiles of a management was not tried.
+func (p *Phone) Keeps() { p.set(func() { p.keeps = true }) }
+
 // Stranger gives it another certificate, as after a failed renewal.
 func (p *Phone) Stranger() error { return enrollment.ReplaceIdentityRandom(p.enrol) }
 
@@ -123,7 +131,7 @@ func (p *Phone) Profiles() map[string]Profile {
 	defer p.mu.Unlock()
 	out := map[string]Profile{}
 	for id, q := range p.own {
-		if !q.Removal.IsZero() && !time.Now().Before(q.Removal) {
+		if !p.keeps && !q.Removal.IsZero() && !time.Now().Before(q.Removal) {
 			delete(p.own, id)
 			continue
 		}
@@ -172,13 +180,23 @@ type order struct {
 // connect speaks with the server until it has nothing more.
 func (p *Phone) connect() {
 	a := answer{UDID: p.enrol.ID(), Status: "Idle"}
-	for {
+	for n := 1; ; n++ {
 		c, ok := p.report(a)
 		if !ok || c.CommandUUID == "" {
 			return
 		}
 		a = p.obey(c)
+		if p.spent(n) {
+			p.report(a) // and what it is given now, it does not do
+			return
+		}
 	}
+}
+
+func (p *Phone) spent(n int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.budget > 0 && n >= p.budget
 }
 
 func (p *Phone) report(a answer) (c order, ok bool) {
@@ -211,7 +229,10 @@ func (p *Phone) obey(c order) answer {
 		p.order = append(p.order, c.Command.RequestType+" error")
 		return a
 	}
+	_, has := p.own[c.Command.Identifier]
 	switch {
+	case c.Command.RequestType == "RemoveProfile" && !has && !p.refuse: // a locked device says so, too
+		return fail(12067, "not installed")
 	case changes && p.locked:
 		a.Status = "NotNow"
 		p.order = append(p.order, c.Command.RequestType+" notnow")
@@ -227,9 +248,6 @@ func (p *Phone) obey(c order) answer {
 		}
 		p.own[q.Identifier] = q
 	case "RemoveProfile":
-		if _, ok := p.own[c.Command.Identifier]; !ok {
-			return fail(12067, "not installed")
-		}
 		delete(p.own, c.Command.Identifier)
 	case "ProfileList":
 		list := []listed{}
