@@ -92,6 +92,7 @@ type holder struct {
 	lease time.Duration // on Clock.Mono
 	hard  time.Duration
 	fault string
+	name  string // room/session
 }
 
 // Holding is a holder as it is kept on disk.
@@ -244,6 +245,7 @@ func (k *Core) Step(now Clock) []Action {
 		if !k.live(now, h) {
 			continue
 		}
+		h.name = h.Room + "/" + h.Session
 		for _, id := range h.Devices {
 			if d := k.index[id]; d != nil {
 				d.hold(h, now)
@@ -270,7 +272,7 @@ func (k *Core) Step(now Clock) []Action {
 
 // hold adds a holder's wish.
 func (d *device) hold(h *holder, now Clock) {
-	d.holders = append(d.holders, h.Room+"/"+h.Session)
+	d.holders = append(d.holders, h.name)
 	d.required |= h.Required
 	if d.caps.Slow {
 		return

@@ -14,6 +14,8 @@ type device struct {
 	want     Want // of the last Step
 	required Set  // of what is wanted, what must be off
 	holders  []string
+	tag      string // of want
+	tagOf    Want
 
 	gen    uint64
 	dirty  bool     // a Lock may have reached it since it was last seen free
@@ -185,9 +187,17 @@ func (d *device) unproven(now Clock) Kind {
 	return 0
 }
 
+// wanted is want.Tag, made once for each want.
+func (d *device) wanted() string {
+	if d.tagOf.Lock != d.want.Lock || !d.tagOf.Until.Equal(d.want.Until) {
+		d.tagOf, d.tag = d.want, d.want.Tag()
+	}
+	return d.tag
+}
+
 // matches reports whether the lock seen is the one wanted.
 func (d *device) matches() bool {
-	return d.obs.Locked && d.obs.Lock == d.want.Lock && (d.obs.Tag == d.want.Tag() || d.obs.Tag == "" && d.acked == d.want.Tag())
+	return d.obs.Locked && d.obs.Lock == d.want.Lock && (d.obs.Tag == d.wanted() || d.obs.Tag == "" && d.acked == d.wanted())
 }
 
 // sent takes what became of handing out a command. It reports whether the record has changed.

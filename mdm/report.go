@@ -50,7 +50,7 @@ func (d *device) locking(now Clock, c *Config) State {
 		return Error
 	case d.pend != nil && d.pend.busy:
 		return NotNow
-	case d.want.Lock != 0 && d.acked == d.want.Tag():
+	case d.want.Lock != 0 && d.acked == d.wanted():
 		return LockedAcked
 	}
 	return d.waiting(now, c, Pending)

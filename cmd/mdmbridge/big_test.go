@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 	if path == "" {
 		os.Exit(m.Run())
 	}
+	lean()
 	kinds["instant"] = func(p parts) (mdm.Backend, error) { return newInstant(p.devices), nil }
 	c := defaults()
 	err := config.Load(path, &c, false)
@@ -177,6 +178,7 @@ func TestTwoHundred(t *testing.T) {
 	}
 	const n, screens, away, refusing = 200, 20, 10, 4
 	h := newHouse(t, n)
+	h.conf.tune = func(c *mdm.Config) { quick(c); c.Relock = 10 * time.Minute }
 	h.start()
 	began := time.Now()
 	h.until("standing posture", func() bool { return h.posture().Off == n })

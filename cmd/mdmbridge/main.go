@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -37,6 +38,7 @@ var (
 )
 
 func main() {
+	lean()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
@@ -51,6 +53,12 @@ func main() {
 	}
 	fmt.Fprintln(os.Stderr, "mdmbridge:", err)
 	os.Exit(code) //nolint:gocritic // nothing is left to be deferred
+}
+
+// lean keeps memory small: ten thousand devices live in some megabytes, and what passes through shall not pile up.
+func lean() {
+	debug.SetGCPercent(40)
+	debug.SetMemoryLimit(48 << 20) // soft
 }
 
 const help = `mdmbridge locks voice assistants through device managements, for the rooms of a site.

@@ -25,7 +25,8 @@ type Profile struct {
 // Phone is a scripted device. It does what a phone does with the five commands the project uses, and no more.
 type Phone struct {
 	Device mdm.Device
-	enrol  *enrollment.Enrollment
+	enrol  *enrollment.Enrollment // nil: of another server
+	fetch  func(context.Context, io.Reader) (*http.Response, error)
 	wake   chan struct{}
 	stop   chan struct{}
 	done   sync.WaitGroup
@@ -38,7 +39,19 @@ type Phone struct {
 	budget  int  // commands in one connection; 0: as many as there are
 	own     map[string]Profile
 	order   []string // "INSTALL ok" …
+	declare func()   // what it does to synchronise declarations
 }
+
+// NewPhone is a device that is enrolled elsewhere: fetch reports a result there and returns the next command. Nobody wakes it.
+func NewPhone(d mdm.Device, fetch func(context.Context, io.Reader) (*http.Response, error)) *Phone {
+	return &Phone{Device: d, fetch: fetch, own: map[string]Profile{}}
+}
+
+// Connect lets such a device speak with its server once.
+func (p *Phone) Connect() { p.connect() }
+
+// Declare sets what it does when it is told to synchronise declarations.
+func (p *Phone) Declare(f func()) { p.set(func() { p.declare = f }) }
 
 // Phone enrols a new device. Keys are made for each: a hundred take some seconds.
 func (s *Server) Phone(t testing.TB, id string) *Phone {
@@ -47,7 +60,7 @@ func (s *Server) Phone(t testing.TB, id string) *Phone {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Phone{enrol: e, wake: make(chan struct{}, 1), stop: make(chan struct{}), own: map[string]Profile{},
+	p := &Phone{enrol: e, fetch: e.DoReportAndFetch, wake: make(chan struct{}, 1), stop: make(chan struct{}), own: map[string]Profile{},
 		Device: mdm.Device{ID: id, Enrolment: e.ID(), Platform: "ios", OS: "18.6", Supervised: true}}
 	if err := e.DoEnroll(context.Background()); err != nil {
 		t.Fatal(err)
@@ -179,7 +192,7 @@ type order struct {
 
 // connect speaks with the server until it has nothing more.
 func (p *Phone) connect() {
-	a := answer{UDID: p.enrol.ID(), Status: "Idle"}
+	a := answer{UDID: p.Device.Enrolment, Status: "Idle"}
 	for n := 1; ; n++ {
 		c, ok := p.report(a)
 		if !ok || c.CommandUUID == "" {
@@ -206,7 +219,7 @@ func (p *Phone) report(a answer) (c order, ok bool) {
 	}
 	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
 	defer stop()
-	resp, err := p.enrol.DoReportAndFetch(ctx, &b)
+	resp, err := p.fetch(ctx, &b)
 	if err != nil {
 		return c, false
 	}
@@ -222,7 +235,7 @@ func (p *Phone) obey(c order) answer {
 	installed := p.Profiles()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	a := answer{UDID: p.enrol.ID(), CommandUUID: c.CommandUUID, Status: "Acknowledged"}
+	a := answer{UDID: p.Device.Enrolment, CommandUUID: c.CommandUUID, Status: "Acknowledged"}
 	changes := c.Command.RequestType == "InstallProfile" || c.Command.RequestType == "RemoveProfile"
 	fail := func(code int, text string) answer {
 		a.Status, a.ErrorChain = "Error", []chain{{code, "MCMDMErrorDomain", text}}
@@ -263,6 +276,10 @@ func (p *Phone) obey(c order) answer {
 			}
 		}
 		a.GlobalRestrictions = r
+	case "DeclarativeManagement":
+		if p.declare != nil {
+			go p.declare()
+		}
 	default:
 		return fail(12021, "unknown command")
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"sync"
 	"time"
@@ -52,7 +53,7 @@ type Connector struct {
 		devices map[string]mdm.Record
 		rooms   map[string]mdm.Holding
 	}
-	said    map[string]string // last published, by topic
+	said    map[string]uint64 // what was last published, by topic: a hash, for there can be many
 	self    map[string]bool   // devices that report by themselves
 	postAt  time.Time
 	mu      sync.Mutex
@@ -105,7 +106,7 @@ func New(o Options) (*Connector, error) {
 		return nil, err
 	}
 	c := &Connector{opt: o, core: core, began: time.Now(), wishes: make(chan wish, 256), events: make(chan mdm.Event, 4096), done: make(chan outcome, 256),
-		faults: make(chan string, 1), orders: make(chan func(mdm.Clock)), hands: make(chan struct{}, o.Hands), said: map[string]string{}}
+		faults: make(chan string, 1), orders: make(chan func(mdm.Clock)), hands: make(chan struct{}, o.Hands), said: map[string]uint64{}}
 	c.self = map[string]bool{}
 	for _, d := range o.Devices {
 		if o.Backend.Caps(d).Self {
@@ -360,7 +361,7 @@ func (c *Connector) tell(now mdm.Clock) {
 		case c.self[id]: // its agent does
 		case say:
 			c.publish(name, r)
-		case c.said[name] != "":
+		case c.said[name] != 0:
 			delete(c.said, name)
 			c.complain(name, c.opt.Site.Forget(name))
 		}
@@ -377,6 +378,8 @@ func (c *Connector) sum(now mdm.Clock) {
 	})
 }
 
+var seed = maphash.MakeSeed()
+
 // publish reports data unless the same was said before.
 func (c *Connector) publish(name string, data any) {
 	b, err := json.Marshal(data)
@@ -384,14 +387,15 @@ func (c *Connector) publish(name string, data any) {
 		c.complain(name, err)
 		return
 	}
-	if c.said[name] == string(b) {
+	sum := maphash.Bytes(seed, b) | 1
+	if c.said[name] == sum {
 		return
 	}
 	if err := c.opt.Site.Report(name, data); err != nil && !errors.Is(err, shadow.ErrUnsaved) {
 		c.complain(name, err)
 		return
 	}
-	c.said[name] = string(b)
+	c.said[name] = sum
 }
 
 func (c *Connector) complain(name string, err error) {
