@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -30,6 +31,19 @@ type keeper struct {
 	collector compliance.Collector
 	due       []compliance.Summary
 	deleted   time.Time // when it was done last
+
+	before  time.Time // time of the newest entry before this run; zero: there was none
+	started time.Time // of this run, on a clock that does not step
+}
+
+// maxLeap is how far a clock without network time may be ahead of the record before nothing is deleted by it.
+const maxLeap = 7 * 24 * time.Hour
+
+// leapt reports whether the clock cannot be trusted with what deletion makes final: it has no network time, and says that far
+// more time has passed since the record's last entry than the unit has run. A unit that was switched off for longer waits for
+// network time, and says so.
+func (k *keeper) leapt(now time.Time) bool {
+	return k.clock.Quality() == "unsynced" && !k.before.IsZero() && now.Sub(k.before)-time.Since(k.started) > maxLeap
 }
 
 func newKeeper(j *journal.Journal, c Config, clk clock.Clock, log *slog.Logger) (*keeper, error) {
@@ -37,7 +51,15 @@ func newKeeper(j *journal.Journal, c Config, clk clock.Clock, log *slog.Logger) 
 	if err != nil {
 		return nil, err
 	}
-	return &keeper{journal: j, clock: clk, log: log.With(slog.String("part", "keeper")), days: c.RetentionDays, collector: compliance.Collector{Zone: zone}}, nil
+	k := &keeper{journal: j, clock: clk, log: log.With(slog.String("part", "keeper")), days: c.RetentionDays, collector: compliance.Collector{Zone: zone}, started: time.Now()}
+	err = j.Read(max(j.Last().Seq, 1), func(_ uint64, e journal.Entry) error {
+		k.before = e.Time
+		return nil
+	})
+	if err != nil && !errors.Is(err, journal.ErrBroken) {
+		return nil, err
+	}
+	return k, nil
 }
 
 // Run looks until ctx ends, and once more then: a unit that is switched off after a session has summed it up.
@@ -60,7 +82,15 @@ func (k *keeper) look() error {
 		return err
 	}
 	now := k.clock.Now()
+	if now.Before(k.deleted) { // the clock went back: what was ahead counts no more
+		k.deleted = time.Time{}
+	}
 	if now.Sub(k.deleted) < deleteEvery {
+		return nil
+	}
+	if k.leapt(now) {
+		k.deleted = now
+		k.log.Warn("nothing is deleted: the clock has no network time and is far ahead of the record", "now", now, "record", k.before)
 		return nil
 	}
 	before := now.AddDate(0, 0, -k.days)

@@ -111,7 +111,7 @@ func run(ctx context.Context, args []string) error {
 		return printLinks(c, o.state, os.Stdout)
 	}
 	log := newLog(o.json).With("unit", c.Unit)
-	var clk clock.Clock = clock.Wall{}
+	var clk clock.Clock = clock.Wall{Synced: clock.NetworkTime}
 	began := time.Now()
 	if o.scenario.epoch != "" {
 		epoch, start, err := o.scenario.parse()

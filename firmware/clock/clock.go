@@ -32,8 +32,8 @@ func (s Scenario) After(d time.Duration) <-chan time.Time {
 // Quality returns "scenario".
 func (Scenario) Quality() string { return "scenario" }
 
-// Wall is the machine's clock. Synced is what the time service said at start.
-type Wall struct{ Synced bool }
+// Wall is the machine's clock. Synced says at any time whether network time keeps it, as NetworkTime does; nil: nobody knows.
+type Wall struct{ Synced func() bool }
 
 // Now returns time.Now.
 func (Wall) Now() time.Time { return time.Now() }
@@ -43,7 +43,7 @@ func (Wall) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
 // Quality returns "synced" or "unsynced".
 func (w Wall) Quality() string {
-	if w.Synced {
+	if w.Synced != nil && w.Synced() {
 		return "synced"
 	}
 	return "unsynced"

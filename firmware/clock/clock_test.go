@@ -36,9 +36,23 @@ func TestBeforeTheScenario(t *testing.T) {
 }
 
 func TestQuality(t *testing.T) {
-	for c, want := range map[Clock]string{Scenario{}: "scenario", Wall{Synced: true}: "synced", Wall{}: "unsynced"} {
+	synced := false
+	live := Wall{Synced: func() bool { return synced }}
+	if live.Quality() != "unsynced" {
+		t.Error("synced too early")
+	}
+	synced = true // it comes while the unit runs
+	for want, c := range map[string]Clock{"scenario": Scenario{}, "synced": live, "unsynced": Wall{}} {
 		if got := c.Quality(); got != want {
 			t.Errorf("%T: got %q, want %q", c, got, want)
 		}
 	}
+}
+
+// TestNetworkTime asks this machine's kernel, whatever the answer: twice the same.
+func TestNetworkTime(t *testing.T) {
+	if a, b := NetworkTime(), NetworkTime(); a != b {
+		t.Errorf("%v, then %v", a, b)
+	}
+	t.Logf("this machine's clock is kept by network time: %v", NetworkTime())
 }

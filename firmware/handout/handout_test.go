@@ -13,10 +13,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -40,7 +42,7 @@ type authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-func newAuthority(t *testing.T) *authority {
+func newAuthority(t testing.TB) *authority {
 	t.Helper()
 	a := &authority{}
 	a.cert, a.key = issue(t, nil, &x509.Certificate{Subject: pkix.Name{CommonName: "site"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
@@ -48,7 +50,7 @@ func newAuthority(t *testing.T) *authority {
 }
 
 // issue signs a certificate; without an authority it signs itself.
-func issue(t *testing.T, by *authority, tmpl *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
+func issue(t testing.TB, by *authority, tmpl *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -71,7 +73,7 @@ func issue(t *testing.T, by *authority, tmpl *x509.Certificate) (*x509.Certifica
 }
 
 // of is the certificate of an identity, client and server on loopback.
-func (a *authority) of(t *testing.T, id topic.Identity) tls.Certificate {
+func (a *authority) of(t testing.TB, id topic.Identity) tls.Certificate {
 	t.Helper()
 	c, key := issue(t, a, &x509.Certificate{Subject: pkix.Name{CommonName: id.String()}, URIs: id.URIs(), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}})
@@ -294,3 +296,55 @@ func TestOneAtATime(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// BenchmarkFetch fetches a whole journal over TLS: written, verified by the unit, and sent.
+func BenchmarkFetch(b *testing.B) {
+	const entries = 20_000
+	dir := b.TempDir()
+	key, err := keyring.Open(dir, "ratssaal-1", rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{Room: "ratssaal", OpenFile: unsynced})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer j.Close()
+	for n := range entries {
+		e := journal.Entry{Kind: "test.entry", Time: day.Add(time.Duration(n) * time.Minute), Quality: "synced", Requires: []string{"INF.10.A8"},
+			Coverage: "Schall 2,5–24 kHz", Payload: json.RawMessage(fmt.Sprintf(`{"n":%d,"state":"closed","name":"fenster-nord"}`, n))}
+		if _, err := j.Append(context.Background(), e); err != nil {
+			b.Fatal(err)
+		}
+	}
+	h := handout.New(handout.Options{Journal: j, Signer: key.Signer, Public: key.Public, Log: slog.New(slog.DiscardHandler)})
+	a := newAuthority(b)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	srv := h.Server(handout.ServerTLS(a.of(b, ratssaal), a.pool()))
+	go srv.ServeTLS(l, "", "")
+	defer srv.Close()
+	c := handout.NewClient(a.of(b, console), a.pool(), 1<<30)
+	size := 0
+	for b.Loop() {
+		z, err := c.Fetch(context.Background(), l.Addr().String(), time.Time{}, time.Time{}, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		size = len(z)
+	}
+	b.ReportMetric(entries*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+	b.ReportMetric(float64(size)/entries, "B/entry")
+}
+
+// unsynced is a disk that forgets to sync: only the work is measured.
+func unsynced(name string, flag int, perm fs.FileMode) (journal.File, error) {
+	f, err := os.OpenFile(name, flag, perm)
+	return quick{f}, err
+}
+
+type quick struct{ *os.File }
+
+func (quick) Sync() error { return nil }
