@@ -29,8 +29,13 @@ type parts struct {
 
 // kinds of device managements, each with what makes its backend. One that is an http.Handler gets its webhook at /webhook/ID.
 var kinds = map[string]func(parts) (mdm.Backend, error){
-	"nanomdm": openNanoMDM,
-	"agent":   openAgent,
+	"nanomdm":  openNanoMDM,
+	"fleet":    openFleet,
+	"amapi":    openAMAPI,
+	"headwind": openHeadwind,
+	"intune":   openIntune,
+	"agent":    openAgent,
+	"manual":   openManual,
 }
 
 func kindNames() string { return strings.Join(slices.Sorted(maps.Keys(kinds)), ", ") }

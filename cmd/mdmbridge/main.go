@@ -66,6 +66,8 @@ const help = `mdmbridge locks voice assistants through device managements, for t
   mdmbridge [flags]                 run
   mdmbridge restore --all [flags]   give everything back: a running bridge does it; without one this program does, without MQTT
   mdmbridge check [flags]           read the configuration and ask each management whether it can be worked with
+  mdmbridge manual --conn ID        a checklist's open points; --sign DEVICE --role ROLE signs one
+  mdmbridge import --conn ID FILE   another management's list (CSV) becomes a dated posture
 
 On 127.0.0.1 (listen): /webhook/CONNECTOR, /healthz, /metrics.
 
@@ -99,7 +101,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	}
 	switch {
 	case fs.NArg() > 0:
-		return o, fmt.Errorf("%w: %q is no command; there are restore and check", errUsage, fs.Arg(0))
+		return o, fmt.Errorf("%w: %q is no command; there are restore, check, manual and import", errUsage, fs.Arg(0))
 	case o.command == "restore" && !o.all:
 		return o, fmt.Errorf("%w: restore gives back everything of every room: say so with --all", errUsage)
 	}
@@ -107,6 +109,9 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) > 0 && more[args[0]] != nil {
+		return more[args[0]](ctx, args[1:], stdout, stderr)
+	}
 	o, err := parse(args, stderr)
 	if err != nil {
 		return err
