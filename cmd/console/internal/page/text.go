@@ -131,7 +131,7 @@ var texts = map[string]Text{
 	"devices.nav":  {"Dienstgeräte", "Devices"},
 	"devices.lead": {"Gezählt wird, was Geräte selbst melden. Weder Geräte noch Personen sind hier zu sehen; private Geräte werden nicht angefasst.", "What counts is what devices report themselves. Neither devices nor people can be seen here; private devices are not touched."},
 	"posture":      {"Dauerhaft", "Standing posture"},
-	"posture.lead": {"Auf verwalteten Geräten sind die Assistenten immer aus. Zurück schaltet dieses Programm sie nie.", "On managed devices the assistants are always off. This program never switches them back on."},
+	"posture.lead": {"Auf verwalteten Geräten sollen die Assistenten immer aus sein; gezählt wird, was nachgewiesen ist. Zurück schaltet dieses Programm sie nie.", "On managed devices the assistants are to be always off; what is proven is counted. This program never switches them back on."},
 	"posture.off":  {"Assistent aus, vom Gerät gemeldet", "Assistant off, by the device's word"},
 	"posture.open": {"nicht nachgewiesen", "not proven"},
 	"posture.ring": {"Geräte mit nachweislich ausgeschaltetem Assistenten, von allen verwalteten", "Devices whose assistant is proven off, out of all managed"},
