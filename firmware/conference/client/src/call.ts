@@ -528,5 +528,9 @@ export class Call {
   static fingerprint (m: Member): string { return hex(m.signatureKey).slice(0, 16).replace(/(.{4})(?=.)/g, '$1 ') }
 }
 
-const describe = (err: unknown): string => err instanceof Refusal ? `${err.word}: ${err.message}` : err instanceof Error ? err.message : String(err)
+// describe is a word for people's page; the whole of it goes to the console.
+function describe (err: unknown): string {
+  console.warn('conference: refused:', err)
+  return err instanceof Refusal ? err.word : 'other'
+}
 

@@ -301,7 +301,7 @@ class Screen {
     const detail = (n.detail ?? '').split(', ').map((d) => { const [k = '', ...rest] = d.split(' '); return [word('fact', k), ...rest].join(' ') }).join(', ')
     const fill = { who: n.who || '?', detail }
     const line = {
-      joined: () => t('nJoined', fill), left: () => t('nLeft', fill), frames: () => t('nFrames', fill), commit: () => t('nCommit', { detail: n.detail ?? '' }), tripwire: () => t('nTripwire', fill),
+      joined: () => t('nJoined', fill), left: () => t('nLeft', fill), frames: () => t('nFrames', fill), commit: () => t('nCommit', fill), tripwire: () => t('nTripwire', fill),
       muted: () => t('nMuted', fill), 'please-mute': () => t('nPlease', fill), passkey: () => t('nPasskey', fill), level: () => t('nLevel', { detail: word('level', n.detail ?? '') })
     }[n.what]()
     this.#line(line, n.what)
