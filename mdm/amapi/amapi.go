@@ -59,6 +59,13 @@ type Backend struct {
 
 	mu      sync.Mutex
 	pending map[string]errand
+	copies  map[string]made // by the copy's name
+}
+
+// made is a copy as it was written last.
+type made struct {
+	base    string // the customer's policy's version then
+	version int64  // the copy's
 }
 
 // errand is a device on its way to a policy.
@@ -98,7 +105,7 @@ func New(o Options) (*Backend, error) {
 	if o.Client == nil {
 		o.Client = rest.Default()
 	}
-	b := &Backend{opt: o, events: make(chan mdm.Event, 1024), pending: map[string]errand{}}
+	b := &Backend{opt: o, events: make(chan mdm.Event, 1024), pending: map[string]errand{}, copies: map[string]made{}}
 	b.api = rest.Client{Name: "amapi", Base: o.Base, HTTP: o.Client}
 	if o.Account != nil {
 		auth, err := authorize(o.Account, o.Client)
@@ -215,6 +222,11 @@ func (b *Backend) Send(ctx context.Context, d mdm.Device, c mdm.Command) error {
 	base, standing, lock := read(v.PolicyName)
 	switch c.Kind {
 	case mdm.Look:
+		if standing|lock != 0 { // the customer may have changed the policy that this one is a copy of
+			if _, err := b.copy(ctx, base, v.PolicyName, standing|lock); err != nil {
+				return unsent(err)
+			}
+		}
 		b.emit(mdm.Event{Device: d.ID, Kind: mdm.Acked, Command: c.ID, Observed: b.observed(v)})
 		return nil
 	case mdm.Stand:
@@ -238,7 +250,11 @@ func (b *Backend) Send(ctx context.Context, d mdm.Device, c mdm.Command) error {
 	if err == nil {
 		e.moving = false
 		b.moved(e)
+		return nil
 	}
+	b.mu.Lock()
+	delete(b.copies, target) // somebody may have deleted it
+	b.mu.Unlock()
 	return err
 }
 
@@ -269,7 +285,8 @@ func (b *Backend) remember(d mdm.Device, base string) error {
 	return b.opt.Keep.Keep(d.ID, base)
 }
 
-// copy makes the customer's policy with more off, and returns its version. All that the customer has set stays.
+// copy makes the customer's policy with more off, and returns its version. All that the customer has set stays. It is written again
+// when the customer's policy has changed since, and once in each run of the program.
 func (b *Backend) copy(ctx context.Context, base, target string, off mdm.Set) (int64, error) {
 	if base == target {
 		return 0, nil
@@ -281,21 +298,31 @@ func (b *Backend) copy(ctx context.Context, base, target string, off mdm.Set) (i
 	if err := b.api.Do(ctx, http.MethodGet, "/"+base, nil, &policy); err != nil {
 		return 0, err
 	}
+	now := string(policy["version"])
+	b.mu.Lock()
+	last, ok := b.copies[target]
+	b.mu.Unlock()
+	if ok && last.base == now && now != "" {
+		return last.version, nil
+	}
 	delete(policy, "name")
 	delete(policy, "version")
 	if err := b.restrict(policy, off); err != nil {
 		return 0, err
 	}
-	var made struct {
+	var answer struct {
 		Version string `json:"version"` // int64 format
 	}
-	if err := b.api.Do(ctx, http.MethodPatch, "/"+target, policy, &made); err != nil {
+	if err := b.api.Do(ctx, http.MethodPatch, "/"+target, policy, &answer); err != nil {
 		return 0, err
 	}
-	v, err := strconv.ParseInt(made.Version, 10, 64)
+	v, err := strconv.ParseInt(answer.Version, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("amapi: policy %s has version %.20q", target, made.Version)
+		return 0, fmt.Errorf("amapi: policy %s has version %.20q", target, answer.Version)
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.copies[target] = made{now, v}
 	return v, nil
 }
 

@@ -273,6 +273,53 @@ func TestCustomersPolicy(t *testing.T) {
 	}
 }
 
+// TestCustomersChange reaches the devices that are on a copy, which with the standing posture is all of them for good.
+func TestCustomersChange(t *testing.T) {
+	g, _, b, _ := bench(t)
+	send := func(k mdm.Kind) {
+		t.Helper()
+		if err := b.Send(context.Background(), phone, mdm.Command{ID: k.String(), Kind: k, Want: mdm.Want{Standing: mdm.Assistant}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	version := func() string {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return string(g.policies["phones-subrosa-01-00"]["version"])
+	}
+	send(mdm.Stand)
+	send(mdm.Look)
+	if version() != `"1"` {
+		t.Errorf("the copy has version %s although nothing has changed", version())
+	}
+	g.mu.Lock()
+	g.policies["phones"]["usbDataAccess"], g.policies["phones"]["version"] = json.RawMessage(`"DISALLOW_USB_FILE_TRANSFER"`), json.RawMessage(`"8"`)
+	g.mu.Unlock()
+	send(mdm.Look)
+	if got := g.policies["phones-subrosa-01-00"]; version() != `"2"` || got["usbDataAccess"] == nil || !bytes.Contains(got["applications"], []byte(`"disabled":true`)) {
+		t.Errorf("version %s: %s", version(), got["usbDataAccess"])
+	}
+}
+
+func TestDeletedCopyIsMadeAgain(t *testing.T) {
+	g, _, b, _ := bench(t)
+	lock := mdm.Command{ID: "1", Kind: mdm.Lock, Want: mdm.Want{Lock: mdm.Camera, Until: time.Now().Add(time.Hour), Lease: time.Minute}}
+	for _, c := range []mdm.Command{lock, {ID: "2", Kind: mdm.Free}} {
+		if err := b.Send(context.Background(), phone, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.mu.Lock()
+	delete(g.policies, name("phones", 0, mdm.Camera))
+	g.mu.Unlock()
+	if err := b.Send(context.Background(), phone, lock); err == nil {
+		t.Error("moved to a policy that is not there")
+	}
+	if err := b.Send(context.Background(), phone, lock); err != nil || !strings.HasSuffix(g.device.PolicyName, "-20") {
+		t.Errorf("%v, %s", err, g.device.PolicyName)
+	}
+}
+
 func TestRights(t *testing.T) {
 	g, _, b, _ := bench(t)
 	g.denied = true
