@@ -160,6 +160,29 @@ func TestCircumvented(t *testing.T) {
 	}
 }
 
+// TestServerRestarts: a sound server that ends and starts again has forgotten everything; its sources are muted again, and given back.
+func TestServerRestarts(t *testing.T) {
+	s := pulseAudio(t)
+	l := s.laptop(t.TempDir())
+	l.wish(mdm.Locked, 300)
+	l.reaches(mdm.LockedVerified)
+	s.must("pactl", "exit")
+	until(t, "report that the server is gone", func() bool { return l.last().State == mdm.Error })
+	s.startPulse()
+	l.reaches(mdm.LockedVerified)
+	if got := s.must("pactl", "get-source-mute", "mic"); got != "Mute: yes" {
+		t.Errorf("after the restart: %s", got)
+	}
+	if l.last().Error != "" {
+		t.Errorf("a restart counts as %s", l.last().Error)
+	}
+	l.wish(mdm.Open, 0)
+	l.reaches(mdm.OpenVerified)
+	if got := s.must("pactl", "get-source-mute", "mic"); got != "Mute: no" {
+		t.Errorf("after the lock: %s", got)
+	}
+}
+
 // TestOwnLease: nobody renews, and there is no network in this test at all.
 func TestOwnLease(t *testing.T) {
 	s := pulseAudio(t)

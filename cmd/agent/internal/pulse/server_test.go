@@ -116,14 +116,19 @@ func pulseAudio(t *testing.T) *sound {
 	need(t, "pulseaudio", "pactl", "parec")
 	s := newSound(t)
 	os.Mkdir(filepath.Join(s.dir, "pulse"), 0o700)
+	s.startPulse()
+	return s
+}
+
+func (s *sound) startPulse() {
+	s.t.Helper()
 	s.start("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes",
 		"-L", "module-native-protocol-unix auth-anonymous=1 socket="+filepath.Join(s.dir, "pulse", "native"),
 		"-L", "module-sine-source source_name=mic frequency=440", "-L", "module-null-sink sink_name=out", "-L", "module-sine sink=out frequency=1000")
-	until(t, "PulseAudio", func() bool {
+	until(s.t, "PulseAudio", func() bool {
 		out, err := s.cmd("pactl", "list", "short", "sources")
 		return err == nil && strings.Contains(out, "mic")
 	})
-	return s
 }
 
 // pipeWire starts the real PipeWire with its session manager and its server for PulseAudio's protocol. A file with a tone plays

@@ -271,11 +271,11 @@ func (w *Warden) Peek(ctx context.Context) mdm.DeviceReport {
 func (w *Warden) Next(now time.Time) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	const poll = 10 * time.Second // for switches that see no events, and clocks that jump
+	// For switches that see no events, clocks that jump, and sound servers that are just starting.
 	if w.mem.Locked {
-		return max(0, min(poll, w.end().Sub(now)))
+		return max(0, min(2*time.Second, w.end().Sub(now)))
 	}
-	return poll
+	return 10 * time.Second
 }
 
 // act is one change to be made.
@@ -314,7 +314,7 @@ func (w *Warden) plan(all []found, now time.Time) (todo []act, fault string) {
 				if w.wasOff[k] {
 					w.count.Circumvented++
 					w.log.Warn("switched on by somebody, off again", "item", k)
-					if w.mem.Fault != mdm.FaultCircumvent {
+					if w.mem.Locked && w.mem.Fault != mdm.FaultCircumvent { // what other policies do to the standing posture is no offence
 						w.mem.Fault, w.dirty = mdm.FaultCircumvent, true
 					}
 				}
