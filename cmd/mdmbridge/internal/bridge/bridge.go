@@ -223,6 +223,7 @@ func (c *Connector) take(w wish) {
 
 // doctor asks the management how it is.
 func (c *Connector) doctor(ctx context.Context) {
+	last := ""
 	for {
 		ask, stop := context.WithTimeout(ctx, c.opt.Health)
 		err := c.opt.Backend.Health(ask)
@@ -230,8 +231,9 @@ func (c *Connector) doctor(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil {
-			c.opt.Log.Warn("management", "conn", c.opt.ID, "err", err)
+		if slug := mdm.Slug(err); slug != last {
+			c.opt.Log.Warn("management", "conn", c.opt.ID, "fault", slug, "err", err)
+			last = slug
 		}
 		select {
 		case c.faults <- mdm.Slug(err):
