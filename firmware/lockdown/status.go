@@ -59,10 +59,11 @@ func (d *Desk) Online(now time.Time, id string, online bool) {
 	}
 }
 
-// Take takes what a connector reports for the room; nil: its topic was emptied.
+// Take takes what a connector reports for the room; nil: its topic was emptied. A report of a lower number counts only if it is
+// newer by its time: of a connector that has lost its memory.
 func (d *Desk) Take(id string, r *Report) {
 	c := d.conn(id)
-	if r == nil || c.report == nil || r.Count >= c.report.Count {
+	if r == nil || c.report == nil || r.Count >= c.report.Count || r.At.After(c.report.At) {
 		c.report = r
 	}
 }

@@ -85,7 +85,8 @@ func (r *room) applyLock(t topic.Topic, e event.Event) (ours bool, err error) {
 		return true, err
 	case "room/{room}/lockdown/{conn}/reported":
 		rep, err := lockdown.ReadReport(e.Data)
-		if err == nil {
+		if err == nil && rep != nil {
+			rep.At = e.Time
 			r.lock.Take(t.ID("conn"), rep)
 		}
 		return true, err
