@@ -3,7 +3,7 @@
 //
 //	reads   unit.json (--config), certificates and the policy beside it
 //	writes  --state: journal/, evidence.key, evidence.pin, outbox/, alarms.json, session.json, slots.json, baseline.json, policy.json, keys.json,
-//	        roster.json, attendance.json, lockdown.json
+//	        roster.json, attendance.json, lockdown.json, remote.json
 //	listens pages :8443, metrics 127.0.0.1:9464, evidence for the console (off; :8445)
 package main
 

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -110,6 +111,14 @@ func (r *reader) locate(off int, cond string, l common.Location) int {
 // plain puts what CEL says into the words of this package.
 func plain(msg string) string {
 	msg, _, _ = strings.Cut(msg, "\n")
+	if m := mismatch.FindStringSubmatch(msg); m != nil {
+		var what []string
+		for t := range strings.SplitSeq(m[2], ", ") {
+			what = append(what, typeWord(t))
+		}
+		op := strings.Trim(m[1], "_@")
+		return fmt.Sprintf("condition: %s does not go with %s", op, strings.Join(what, " and "))
+	}
 	rest, undeclared := strings.CutPrefix(msg, "undeclared reference to '")
 	if !undeclared {
 		return "condition: " + msg
@@ -119,6 +128,23 @@ func plain(msg string) string {
 		return fmt.Sprintf("condition: operator %s is not part of conditions", strings.Trim(name, "_"))
 	}
 	return fmt.Sprintf("condition: unknown fact %.64q%s", name, near(name, factNames()))
+}
+
+// mismatch is how CEL says that types do not fit an operator.
+var mismatch = regexp.MustCompile(`^found no matching overload for '([^']+)' applied to '\(([^']*)\)'$`)
+
+func typeWord(t string) string {
+	switch {
+	case t == "bool":
+		return "a yes-or-no (bool)"
+	case t == "int":
+		return "a count (whole number)"
+	case t == "string":
+		return "a word"
+	case strings.HasPrefix(t, "list("):
+		return "a list"
+	}
+	return t
 }
 
 // conjuncts flattens what && joins.

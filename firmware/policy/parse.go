@@ -335,7 +335,11 @@ func one[T ~string](r *reader, o map[string]node, key, what string, list []T) (v
 	if v = T(asText(n)); slices.Contains(list, v) {
 		return v
 	}
-	r.fail(n.off, "unknown %s %s%s: want one of %s", what, n.kind(), near(asText(n), strs(list)), strings.Join(strs(list), ", "))
+	if hint := near(asText(n), strs(list)); hint != "" {
+		r.fail(n.off, "unknown %s %s%s", what, n.kind(), hint)
+	} else {
+		r.fail(n.off, "unknown %s %s: want one of %s", what, n.kind(), strings.Join(strs(list), ", "))
+	}
 	return ""
 }
 
@@ -406,7 +410,7 @@ func (r *reader) duration(o map[string]node, key string, least time.Duration) ti
 	}
 	d, err := time.ParseDuration(asText(n))
 	if err != nil || d < least || d > maxDuration {
-		r.fail(n.off, "%s is %s, want a time such as \"30s\" or \"2h\", from %v to %v", key, n.kind(), least, maxDuration)
+		r.fail(n.off, "%s is %s, want a time such as \"30s\" or \"2h\", from %s to %s", key, n.kind(), Duration(least), Duration(maxDuration))
 		return 0
 	}
 	return d
