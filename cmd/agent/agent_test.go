@@ -328,7 +328,7 @@ func TestRealReconciler(t *testing.T) {
 	t.Cleanup(func() { stop(); wg.Wait() })
 	poll(t, "standing posture", func() bool { return m.off("policy") })
 	wish := func(v uint64, mode mdm.Mode) {
-		d := mdm.Desired{Version: v, Session: "s", Mode: mode, Restrict: []string{"microphone"}, LeaseS: 3, HardEnd: time.Now().Add(time.Hour).Truncate(time.Second), Devices: []string{laptop.ID}}
+		d := mdm.Desired{Version: v, Session: "s", Mode: mode, Restrict: []string{"microphone"}, LeaseS: 8, HardEnd: time.Now().Add(time.Hour).Truncate(time.Second), Devices: []string{laptop.ID}}
 		if mode == mdm.Open {
 			d = mdm.Desired{Version: v, Session: "s", Mode: mode}
 		}
@@ -342,7 +342,7 @@ func TestRealReconciler(t *testing.T) {
 	poll(t, "lock", func() bool { return m.off("mic", "mic2") })
 	v, since := uint64(1), time.Now()
 	last := since
-	poll(t, "renewals for twice the lease", func() bool {
+	poll(t, "renewals for longer than the lease", func() bool {
 		if !m.off("mic", "mic2") {
 			t.Fatal("opened although the room holds it")
 		}
@@ -350,7 +350,7 @@ func TestRealReconciler(t *testing.T) {
 			v, last = v+1, time.Now()
 			wish(v, mdm.Locked)
 		}
-		return time.Since(since) > 6*time.Second
+		return time.Since(since) > 10*time.Second
 	})
 	wish(v+1, mdm.Open)
 	poll(t, "opening", func() bool { return !m.off("mic") && !m.off("mic2") && m.off("policy") })

@@ -187,7 +187,7 @@ func TestServerRestarts(t *testing.T) {
 func TestOwnLease(t *testing.T) {
 	s := pulseAudio(t)
 	l := s.laptop(t.TempDir())
-	l.wish(mdm.Locked, 2)
+	l.wish(mdm.Locked, 3)
 	l.reaches(mdm.LockedVerified)
 	l.reaches(mdm.OpenVerified)
 	if got := s.must("pactl", "get-source-mute", "mic"); got != "Mute: no" {
@@ -200,7 +200,7 @@ func TestCrash(t *testing.T) {
 	s := pulseAudio(t)
 	dir := t.TempDir()
 	l := s.laptop(dir)
-	l.wish(mdm.Locked, 3)
+	l.wish(mdm.Locked, 5)
 	l.reaches(mdm.LockedVerified)
 	l.stop()
 	if got := s.must("pactl", "get-source-mute", "mic"); got != "Mute: yes" {
