@@ -215,7 +215,16 @@ func (c *Config) check(path string) error {
 	if c.Broker == "" {
 		fail("broker is missing, such as tls://broker.raum.example:8883")
 	}
-	// The sensor has no way to say what it does not like of its configuration: it is tried here.
+	errs = append(errs, c.checkSenses(path))
+	return errors.Join(errs...)
+}
+
+// checkSenses tries what the sensor is told: it has no way to say what it does not like.
+func (c *Config) checkSenses(path string) error {
+	var errs []error
+	fail := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("config: %s: "+format, append([]any{path}, args...)...))
+	}
 	switch c.Sound.Source {
 	case "none":
 	case "microphone", "desktop", "feed":

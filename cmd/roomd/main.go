@@ -199,17 +199,9 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	if p.Machine, err = restoreSession(folder, clk.Now(), log); err != nil {
 		return nil, err
 	}
-	start, err := sensorProcess(ctx, c, clk, began, log, &p)
-	if err != nil {
+	if err := u.openSensor(ctx, c, clk, began, folder, &p); err != nil {
 		return nil, err
 	}
-	if p.Speaker, err = newSpeaker(c.Sound, log); err != nil {
-		return nil, err
-	}
-	p.Chirp, p.SelfTest = c.Sound.sweep(), time.Duration(c.Sound.SelfTest.EveryMinutes)*time.Minute
-	u.sensor = &sensor.Watcher{Start: start, Clock: clk, Log: log, Meter: loadMeter(folder, log), Rand: rand.Reader,
-		Config: sense.Config{Acoustic: c.Sound.Detectors, Radio: c.Radio.Detectors}}
-	p.Sensor = u.sensor
 	if err := u.openPages(c, folder); err != nil {
 		return nil, err
 	}
@@ -226,14 +218,36 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 	if err := u.openDiary(c, clk); err != nil {
 		return nil, err
 	}
-	if p.Attendance, p.KeepAttendance, err = openRoster(c, folder, clk); err != nil {
-		return nil, err
-	}
-	if p.Lockdown, err = newLockdown(c); err != nil {
+	if err := openPeople(c, folder, clk, &p); err != nil {
 		return nil, err
 	}
 	u.openRoom(p)
 	return u, u.room.Subscribe()
+}
+
+// openSensor prepares the process that hears, who watches it, and the loudspeaker that proves it.
+func (u *unit) openSensor(ctx context.Context, c Config, clk clock.Clock, began time.Time, folder state.Folder, p *room.Parts) error {
+	start, err := sensorProcess(ctx, c, clk, began, u.log, p)
+	if err != nil {
+		return err
+	}
+	if p.Speaker, err = newSpeaker(c.Sound, u.log); err != nil {
+		return err
+	}
+	p.Chirp, p.SelfTest = c.Sound.sweep(), time.Duration(c.Sound.SelfTest.EveryMinutes)*time.Minute
+	u.sensor = &sensor.Watcher{Start: start, Clock: clk, Log: u.log, Meter: loadMeter(folder, u.log), Rand: rand.Reader,
+		Config: sense.Config{Acoustic: c.Sound.Detectors, Radio: c.Radio.Detectors}}
+	p.Sensor = u.sensor
+	return nil
+}
+
+// openPeople opens who may attend, and what is asked of their devices.
+func openPeople(c Config, folder state.Folder, clk clock.Clock, p *room.Parts) (err error) {
+	if p.Attendance, p.KeepAttendance, err = openRoster(c, folder, clk); err != nil {
+		return err
+	}
+	p.Lockdown, err = newLockdown(c)
+	return err
 }
 
 // openBook opens the alarms: told to the site once they are recorded.
