@@ -99,7 +99,7 @@ export class Call {
   }
 
   #hear (m: FromServer): void {
-    if (m.type === 'committed') this.media?.hold() // nothing goes out any more with the keys of an epoch that is over
+    if (m.type === 'committed' && m.group === this.#groupId) this.media?.hold() // nothing goes out any more with the keys of an epoch that is over
     if (m.type === 'answer') { this.media?.answered(m.n, m.sdp); return }
     this.#serial(async () => {
       if ('seq' in m && m.type !== 'joined') this.#seen = Math.max(this.#seen, m.seq)
@@ -147,6 +147,7 @@ export class Call {
       return
     }
     if (this.#group !== undefined) this.#clear()
+    if (before !== undefined && before.participant !== m.participant) this.state = undefined // another seat, perhaps another server
     this.phase = m.lobby ? 'lobby' : 'waiting'
     const same = before !== undefined && before.participant === m.participant && this.#ticket !== undefined
     if (!same) await this.#offerPackage(m.suite)
