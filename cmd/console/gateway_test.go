@@ -204,6 +204,8 @@ func TestGatewayKNX(t *testing.T) {
 	})
 	run("kleiner-saal") // for another's room
 	until(t, "the broker refuses", func() bool { return strings.Contains(e.c.log.String(), "refused") })
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if len(e.got) != 3 {
 		t.Errorf("heard %d topics", len(e.got))
 	}
