@@ -128,6 +128,11 @@ func (d *device) next(now Clock, c *Config) (Action, bool) {
 // wait looks after the unanswered command.
 func (d *device) wait(now Clock, c *Config) (Action, bool) {
 	p := d.pend
+	if p.resend && p.Kind == Free && d.want.Lock != 0 { // perhaps nobody has it: not to be said again, now that somebody holds the device
+		d.ghost, d.looks = p.ID, 0
+		d.pend, d.known, d.round = nil, false, 0
+		return Action{}, false
+	}
 	if p.resend && now.Mono >= p.again {
 		p.resend, p.woken = false, now.Mono
 		return Action{d.dev, p.Command}, true

@@ -472,6 +472,9 @@ func (w *world) send(a Action) error {
 			w.fail("%s: given back while a live holder wants it locked", c.ID)
 		}
 		for _, q := range p.queue {
+			if w.core.index[p.dev.ID].ghost == q.ID {
+				p.deaf = true // nobody could know whether it was taken
+			}
 			if q.ID != c.ID && !p.deaf {
 				w.fail("%s is sent although %s is unanswered", c.ID, q.ID)
 			}
