@@ -105,7 +105,7 @@ step('an alarm is seen as it comes, with its likely innocent cause, and answered
   assert.equal(await page.locator(`#${id} form`).count(), 0, 'an answered alarm asks again')
   await shoot(page, 'room-answered')
   await page.goto(`${origin}/trail`)
-  await body('Alarm beantwortet').waitFor()
+  await body('Befund beantwortet').waitFor()
   await shoot(page, 'trail')
 })
 
