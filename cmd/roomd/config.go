@@ -56,6 +56,8 @@ type Config struct {
 	Roster   Roster   `json:"roster"`   // who may attend
 	Lockdown Lockdown `json:"lockdown"` // what is asked of the device management during a session
 
+	Conference Conference `json:"conference"` // on this unit
+
 	Timezone          string `json:"timezone"` // of the times on the pages
 	WallShowsFindings bool   `json:"wall_shows_findings"`
 

@@ -150,6 +150,8 @@ type unit struct {
 	diary   *calendars.Watcher
 	pages   net.Listener
 	metrics net.Listener
+	confd   net.Listener // of entries of the conference; nil: none
+	notes   *http.Server // that takes them
 	reg     *prometheus.Registry
 	tls     *tls.Config
 
@@ -213,6 +215,9 @@ func assemble(ctx context.Context, c Config, o options, clk clock.Clock, began t
 		return nil, err
 	}
 	if err := u.openHall(c, clk, &p); err != nil {
+		return nil, err
+	}
+	if err := u.openConference(c); err != nil {
 		return nil, err
 	}
 	if err := u.openDiary(c, clk); err != nil {
@@ -312,6 +317,7 @@ func (u *unit) run(ctx context.Context) error {
 		serve(u.metrics, servers[1], fatal)
 	}
 	servers = u.serveEvidence(servers, fatal)
+	servers = u.serveConference(servers, fatal)
 	var err error
 	select {
 	case <-ctx.Done():

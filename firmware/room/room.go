@@ -154,6 +154,7 @@ type Room struct {
 	hall     hall
 	listed   listed
 	devices  devices
+	call     call
 }
 
 // Alive is the state from which the next start tells how long the unit was away.

@@ -57,6 +57,7 @@ func (r *Room) move(c session.Changed) {
 func (r *Room) publish() {
 	r.save()
 	r.check("outbox", "session", r.p.Site.Report(topic.SessionReported(r.p.Room), r.session))
+	r.allowCall()
 }
 
 func (r *Room) save() {

@@ -65,6 +65,7 @@ func (r *Room) tell() {
 		Sensor: wall.Sensor{BitsLastHour: int64(r.bits), BitsCeiling: int64(r.ceiling())},
 		Unit:   wall.Unit{ID: r.p.Unit, Software: r.p.Software, MQTT: wall.LinkDown, Outbox: r.p.Site.Status().Queued}}
 	r.tellDevices(&v)
+	v.Call = r.showCall()
 	if r.p.Site.Status().Connected {
 		v.Unit.MQTT = wall.LinkUp
 	}

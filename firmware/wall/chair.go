@@ -50,6 +50,7 @@ type chairPage struct {
 	UnitFacts   []fact
 	Here        string // who has checked in; "": no roster
 	Phones      *phonesCard
+	Call        []string // the conference
 }
 
 // press is a button with what must be chosen before it.

@@ -38,6 +38,9 @@ func (p *chairPage) devices(h *Handler) {
 	if v.Here != nil && h.opt.CheckIn != nil {
 		p.Here = hereText(*v.Here).In(lang)
 	}
+	for _, t := range v.Call.Lines() {
+		p.Call = append(p.Call, t.In(lang))
+	}
 	l := v.Lockdown
 	if l == nil {
 		return

@@ -72,6 +72,7 @@ type wallPage struct {
 	Findings []Text // only where the policy says so
 	Walk     []walkLine
 	Phones   []Text // counts of the lock, and what to do
+	Call     []Text // the conference, as counts
 	Sealed   bool
 	Bits     Text
 }
@@ -96,7 +97,7 @@ func (h *Handler) wallPage() wallPage {
 	if bare.Session.State == session.Handover {
 		p.Walk = h.walkLines(v, "de", "")
 	}
-	p.Phones = wallPhones(v)
+	p.Phones, p.Call = wallPhones(v), v.Call.Lines()
 	p.Next = nextText(&bare.Session, v.At, h.opt.Location)
 	if p.Look.Note != (Text{}) {
 		p.Notices = append(p.Notices, p.Look.Note)

@@ -13,6 +13,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -69,6 +70,7 @@ type Options struct {
 	Log     *slog.Logger
 	Streams bool // WHIP and WHEP are there
 	Now     func() time.Time
+	Rand    io.Reader // for groups; nil: crypto/rand
 }
 
 // Report is what the site is told: no names, no ids.
@@ -143,6 +145,9 @@ type task struct {
 
 // New opens a room's conference, closed until SetLevel allows calls.
 func New(o Options) *Call {
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
 	c := &Call{o: o, level: level.Confidential, seats: map[string]*Seat{}, stuck: map[string]bool{}, events: make(chan func(), 256)}
 	c.media = o.Media(sfu.Events{
 		Tracks:   func() { c.later(func() { c.dirty = true }) },

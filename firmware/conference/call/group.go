@@ -2,7 +2,6 @@ package call
 
 import (
 	"bytes"
-	"crypto/rand"
 	"time"
 
 	"subrosa/firmware/conference/delivery"
@@ -44,7 +43,7 @@ func (c *Call) begin() {
 	if founder == nil {
 		return
 	}
-	g, err := delivery.New(rand.Reader, c.suite(), founder.id)
+	g, err := delivery.New(c.o.Rand, c.suite(), founder.id)
 	if err != nil {
 		c.o.Log.Error("call: no group", "err", err)
 		return

@@ -1,0 +1,47 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ConferenceDesired is the data of room/{room}/conference/desired.
+type ConferenceDesired struct {
+	Version uint64 `json:"version,omitempty"`
+	Allowed bool   `json:"allowed"`
+	Level   string `json:"level,omitempty"`   // of the session, by the policy's slugs; public while there is none
+	Session string `json:"session,omitempty"` // its state
+}
+
+// Conference is the data of room/{room}/conference/reported: counts, no names.
+type Conference struct {
+	Version        uint64 `json:"version,omitempty"`
+	DesiredVersion uint64 `json:"desired_version,omitempty"`
+	State          string `json:"state"` // closed, idle, waiting, running, pending
+	Level          string `json:"level,omitempty"`
+	Seats          int    `json:"seats,omitempty"`
+	CodeLabel      string `json:"code_label,omitempty"` // "chair" or "room", and the 30 digits that its device computed
+}
+
+// ReadConference reads and checks what a conference says of itself.
+func ReadConference(b []byte) (Conference, error) {
+	var c Conference
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&c); err != nil {
+		return c, fmt.Errorf("report: conference: %w", err)
+	}
+	by, code, _ := strings.Cut(c.CodeLabel, " ")
+	switch {
+	case !slices.Contains([]string{"closed", "idle", "waiting", "running", "pending"}, c.State):
+		return c, fmt.Errorf("report: conference: unknown state %.20q", c.State)
+	case c.Seats < 0 || c.Seats > 1000:
+		return c, fmt.Errorf("report: conference: %d seats", c.Seats)
+	case c.CodeLabel != "" && (by != "chair" && by != "room" || len(code) != 30 || strings.Trim(code, "0123456789") != ""):
+		return c, fmt.Errorf("report: conference: code_label is not chair or room and 30 digits")
+	}
+	return c, nil
+}

@@ -1,0 +1,57 @@
+package room
+
+import (
+	"encoding/json"
+
+	"subrosa/firmware/report"
+	"subrosa/firmware/session"
+	"subrosa/firmware/shadow"
+	"subrosa/firmware/topic"
+	"subrosa/firmware/wall"
+)
+
+// call is what the room knows of its conference.
+type call struct {
+	sent string // desired as published, JSON
+	now  *report.Conference
+}
+
+// allowCall says what the session allows the conference: its level. Whether a public call that runs may go on in a session that
+// has become stricter, the chair says in the call.
+func (r *Room) allowCall() {
+	d := report.ConferenceDesired{Allowed: true, Level: string(r.kind(r.p.Machine.State())), Session: string(r.p.Machine.State())}
+	if d.Level == "" { // not known: the strictest
+		d.Level = "confidential"
+	}
+	b, err := json.Marshal(d)
+	if err != nil || string(b) == r.call.sent {
+		return
+	}
+	r.call.sent = string(b)
+	r.check("outbox", "conference", r.p.Site.Report(topic.ConferenceDesired(r.p.Room), d))
+}
+
+// conference takes what the conference says of itself.
+func (r *Room) conference(m shadow.Message) {
+	if m.Data == nil {
+		r.call.now = nil
+		r.tell()
+		return
+	}
+	c, err := report.ReadConference(m.Data)
+	if err != nil {
+		r.p.Log.Warn("report of the conference refused", "err", err)
+		return
+	}
+	r.call.now = &c
+	r.tell()
+}
+
+// showCall is the conference's line on the pages; nil if there is nothing to say.
+func (r *Room) showCall() *wall.Call {
+	c := r.call.now
+	if c == nil || c.State == "idle" && r.p.Machine.State() == session.Open || c.State == "closed" {
+		return nil
+	}
+	return &wall.Call{State: c.State, Level: c.Level, Seats: c.Seats, Code: c.CodeLabel}
+}
