@@ -29,14 +29,18 @@ type testServer struct {
 	stop func() error
 }
 
-func startServer(t testing.TB, level string, more func(*testServer, *http.ServeMux)) *testServer {
+func startServer(t testing.TB, level, broker string, more func(*testServer, *http.ServeMux)) *testServer {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "roster.csv"), []byte(rosterCSV), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	port := freePort(t)
-	conf := map[string]any{"id": "konferenz", "rooms": []any{map[string]any{"id": "ratssaal", "name": "Ratssaal", "level": level, "roster": "roster.csv"}},
+	room := map[string]any{"id": "ratssaal", "name": "Ratssaal", "level": level, "roster": "roster.csv"}
+	if broker != "" {
+		room = map[string]any{"id": "ratssaal", "name": "Ratssaal"}
+	}
+	conf := map[string]any{"id": "konferenz", "rooms": []any{room}, "broker": broker,
 		"listen": fmt.Sprintf("127.0.0.1:%d", port), "plain": true, "media": "127.0.0.1:0", "metrics": "127.0.0.1:0",
 		"access": map[string]any{"url": fmt.Sprintf("http://localhost:%d", port), "name": "Konferenz Musterstadt"}}
 	b, err := json.Marshal(conf)
@@ -99,7 +103,7 @@ func TestServe(t *testing.T) {
 	if lvl == "" {
 		t.Skip("serves browser/call.spec.mjs: SUBROSA_CONFD_SERVE=LEVEL")
 	}
-	s := startServer(t, lvl, func(s *testServer, m *http.ServeMux) {
+	s := startServer(t, lvl, "", func(s *testServer, m *http.ServeMux) {
 		m.HandleFunc("GET /test/login", func(w http.ResponseWriter, r *http.Request) {
 			c, err := s.signIn(r.FormValue("member"))
 			if err != nil {
