@@ -32,6 +32,7 @@ type Peer struct {
 	prefer  signal.Prefer
 
 	remb     atomic.Int64 // bit/s, by the receiver
+	lossAt   atomic.Int64 // when it was lowered, ns
 	lossCap  atomic.Int64 // bit/s, by what it loses; 0: no bound
 	sentBits atomic.Int64 // in the current interval of steer
 	flow     string       // what Events.Flow was told last; used by steer alone

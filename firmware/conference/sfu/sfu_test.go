@@ -376,6 +376,31 @@ func TestAllot(t *testing.T) {
 	}
 }
 
+// TestDown: a receiver's low estimate alone holds nothing back; losses do, once for all of its streams, and it recovers.
+func TestDown(t *testing.T) {
+	p := &Peer{}
+	now := time.Unix(1e9, 0)
+	p.sentBits.Store(600_000) // 1 Mbit/s
+	p.remb.Store(50_000)
+	p.loss(now, 0)
+	if d := p.down(); d != 0 {
+		t.Errorf("without losses at most %v", d)
+	}
+	for range 10 {
+		p.loss(now, 51) // a fifth, on each of ten streams
+	}
+	if d, b := p.down(), p.lossCap.Load(); b < 850_000 || b > 950_000 || d != float64(b)/2 {
+		t.Errorf("bound %d, down %v", b, d)
+	}
+	p.remb.Store(10_000_000)
+	for range 300 {
+		p.loss(now.Add(time.Minute), 0)
+	}
+	if d := p.down(); d != 0 {
+		t.Errorf("it does not recover: %v", d)
+	}
+}
+
 func TestRestingLines(t *testing.T) {
 	const offer = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=inactive\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=inactive\r\na=mid:1\r\n"
 	got := direct(offer, map[string]bool{"1": true}, "inactive", "recvonly")

@@ -330,7 +330,7 @@ func (s *slot) heed(p rtcp.Packet) {
 		s.peer.remb.Store(int64(p.Bitrate))
 	case *rtcp.ReceiverReport:
 		for _, r := range p.Reports {
-			s.peer.loss(r.FractionLost)
+			s.peer.loss(time.Now(), r.FractionLost)
 		}
 	}
 }

@@ -75,13 +75,13 @@ func rank(was []string, loud map[string]uint32) []string {
 	return slices.Insert(next, 0, best)
 }
 
-// loss adapts the bound of what goes to a peer: 0 to 255 is the fraction lost.
-func (p *Peer) loss(fraction uint8) {
-	sent := p.flowRate()
+// loss adapts the bound of what goes to a peer: 0 to 255 is the fraction lost. Each stream reports, so that it is lowered at
+// most twice a second.
+func (p *Peer) loss(now time.Time, fraction uint8) {
 	bound := p.lossCap.Load()
-	switch {
-	case fraction > 26: // over a tenth
-		if bound == 0 || bound > sent {
+	switch was := p.lossAt.Load(); {
+	case fraction > 26 && now.UnixNano()-was > int64(500*time.Millisecond) && p.lossAt.CompareAndSwap(was, now.UnixNano()): // over a tenth
+		if sent := p.flowRate(); bound == 0 || bound > sent {
 			bound = sent
 		}
 		bound = max(100_000, bound*(512-int64(fraction))/512)
@@ -102,17 +102,15 @@ func (p *Peer) flowRate() int64 {
 	return 1_000_000
 }
 
-// down is how much the peer can take in bit/s; 0 not known. A receiver's own estimate starts low and follows what comes, so
-// a part is added to it.
+// down is how much the peer can take in bit/s; 0: as much as there is. Only losses bound it. A receiver's own estimate follows
+// what it gets: where little is sent, it says that little can be, and by it alone nobody would ever be sent more. So it
+// lowers a bound that is there, by half at most.
 func (p *Peer) down() float64 {
 	est, bound := float64(p.remb.Load())*1.25, float64(p.lossCap.Load())
-	switch {
-	case est == 0:
+	if bound == 0 || est == 0 {
 		return bound
-	case bound == 0:
-		return est
 	}
-	return min(est, bound)
+	return max(bound/2, min(est, bound))
 }
 
 // want is a camera or screen that a receiver may get.
