@@ -62,7 +62,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	bin, err := findPrograms()
+	bin, err := findPrograms(o.Headless)
 	if err != nil {
 		return Result{}, err
 	}

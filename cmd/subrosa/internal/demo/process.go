@@ -16,17 +16,23 @@ import (
 	"time"
 )
 
-// programs are those that the demo starts; they lie beside the one that runs it.
-var programs = []string{"roomd", "sensed", "console", "confd"}
+// programs are those that the demo starts; they lie beside the one that runs it. The conference is for people.
+func programs(headless bool) []string {
+	list := []string{"roomd", "sensed", "console"}
+	if !headless {
+		list = append(list, "confd")
+	}
+	return list
+}
 
 // findPrograms returns the folder of the programs, or an error that says how to build them.
-func findPrograms() (string, error) {
+func findPrograms(headless bool) (string, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return "", fmt.Errorf("demo: %w", err)
 	}
 	dir := filepath.Dir(exe)
-	for _, p := range programs {
+	for _, p := range programs(headless) {
 		if _, err := os.Stat(filepath.Join(dir, p)); err != nil {
 			return "", fmt.Errorf("demo: %s is not beside %s; build all programs with `make build`", p, exe)
 		}
