@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"subrosa/drivers/calendar/oparl"
 	"subrosa/firmware/agenda"
 	"subrosa/firmware/clock"
+	"subrosa/firmware/policy"
 )
 
 // Config is one calendar of the unit's file. Exactly one of OParl, ICS and CalDAV is given.
@@ -78,6 +80,12 @@ func (c Config) build(zone *time.Location) (a asked, err error) {
 	if c.Level == "" {
 		c.Level = "nonpublic"
 	}
+	if !slices.Contains(policy.Kinds, policy.Kind(c.Level)) || c.Level == string(policy.Public) {
+		return a, fmt.Errorf("level %.40q: want nonpublic, confidential or internal", c.Level)
+	}
+	if !slug(c.Kind) {
+		return a, fmt.Errorf("kind %.40q: want a slug of a-z, 0-9 and -, such as council or committee", c.Kind)
+	}
 	a.conf = c
 	password, err := secret(c.Password)
 	if err != nil {
@@ -102,6 +110,10 @@ func (c Config) build(zone *time.Location) (a asked, err error) {
 		a.name, a.source = "ics", ics.File(c.ICS, rules)
 	}
 	return a, err
+}
+
+func slug(s string) bool {
+	return s != "" && len(s) <= 32 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
 func count(ss ...string) (n int) {

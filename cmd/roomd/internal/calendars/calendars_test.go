@@ -28,6 +28,9 @@ func TestBuildRefuses(t *testing.T) {
 		"no user":                   {OParl: "https://a/", User: "x"},
 		"over plain http":           {CalDAV: "http://cloud.example/", User: "x", Password: secret},
 		"no such file":              {CalDAV: "https://cloud.example/", User: "x", Password: secret + "x"},
+		"level \"geheim\"":          {ICS: "https://a/", Level: "geheim"},
+		"level \"public\"":          {ICS: "https://a/", Level: "public"},
+		"kind \"öffentlich\"":       {ICS: "https://a/", Kind: "öffentlich"},
 		"password does not belong ": {ICS: "https://a:b@cloud.example/"},
 	} {
 		if _, err := Build([]Config{c}, time.UTC); err == nil || !strings.Contains(err.Error(), strings.TrimSpace(want)) {
