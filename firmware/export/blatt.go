@@ -9,6 +9,30 @@ import (
 	"subrosa/firmware/checkpoint"
 )
 
+// handoverItems are the lines of the sheet's handover: which of them the unit can prove by what it measures or switches, and which
+// a person can see to. What is only somebody's word has no box for the unit. docs/vorlagen/sitzungsblatt.md has the same table.
+var handoverItems = []struct {
+	what       string
+	unit, hand bool
+}{
+	{"Übertragung und Aufzeichnung aus", true, true},
+	{"Saalmikrofone, Höranlage, Lautsprecher draußen aus", true, true},
+	{"Zuhörende draußen, unter den Sitzen nachgesehen", false, true},
+	{"Schließfächer: Geräte ____ / Anwesende ____", false, true},
+	{"Fenster zu", true, true},
+	{"Türen zu", true, true},
+	{"Prüfung von Schall und Funk", true, false},
+	{"Zugeschaltete: „keine Dritten im Raum“", false, true},
+}
+
+// mark is a box to tick, or a dash where there is nothing to tick.
+func mark(box bool) string {
+	if box {
+		return "☐"
+	}
+	return "–"
+}
+
 // SessionSheet is a sheet for the minutes of one session: the journal's head as a QR code, which is an anchor once the sheet is
 // in somebody's hands, and lines for what people have seen to. It names nobody.
 func SessionSheet(about About, head checkpoint.Checkpoint, printed time.Time) ([]byte, error) {
@@ -27,11 +51,9 @@ func SessionSheet(about About, head checkpoint.Checkpoint, printed time.Time) ([
 	}
 	p.line("Gremium, nichtöffentliche Tagesordnungspunkte:", 82)
 	p.heading("Übergabe")
-	box := cell{"☐", false}
 	rows := [][]cell{}
-	for _, what := range []string{"Übertragung und Aufzeichnung aus", "Saalmikrofone, Höranlage, Lautsprecher draußen aus", "Zuhörende draußen, unter den Sitzen nachgesehen",
-		"Schließfächer: Geräte ____ / Anwesende ____", "Fenster zu", "Türen zu", "Prüfung von Schall und Funk", "Zugeschaltete: „keine Dritten im Raum“"} {
-		rows = append(rows, []cell{{what, false}, box, box, {"", false}})
+	for _, i := range handoverItems {
+		rows = append(rows, []cell{{i.what, false}, {mark(i.unit), false}, {mark(i.hand), false}, {"", false}})
 	}
 	p.table([]column{{"Punkt", 84}, {"von der Einheit nachgewiesen", 34}, {"von Hand geprüft (Rolle)", 34}, {"Uhrzeit", width - 152}}, rows)
 	for _, l := range []string{"Nichtöffentlich von – bis:", "Unterbrochen von – bis, Grund:", "Ausnahme der Sitzungsleitung, Grund aus der Liste:", "Befunde, davon ohne Antwort:",
