@@ -36,3 +36,25 @@ func TestTemplates(t *testing.T) {
 		}
 	}
 }
+
+// The papers on data protection tell of check-in, device management and conference, and of how long summaries stay.
+func TestTemplatesTellWhatIsProcessed(t *testing.T) {
+	for _, name := range []string{"dsfa.md", "verarbeitungsverzeichnis.md", "dienstvereinbarung.md", "tueraushang.md"} {
+		b, err := fs.ReadFile(vorlagen.Files(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Join(strings.Fields(string(b)), " ")
+		for _, want := range []string{"[falls Anmeldung genutzt wird]", "[falls Geräteverwaltung angebunden ist]", "[falls Konferenz genutzt wird]",
+			"Kennzeichen", "Passkey", "ohne Personenbezug", "Rangfolge", "30 Tage", "24 Stunden"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s does not say %q", name, want)
+			}
+		}
+		for _, untrue := range []string{"12 Monate]", "Namen, Gerätekennungen", "keine Sitzplätze, keine Gerätekennungen", "Sie erkennt keine Personen", "identifies nobody. It"} {
+			if strings.Contains(text, untrue) {
+				t.Errorf("%s still says %q", name, untrue)
+			}
+		}
+	}
+}
