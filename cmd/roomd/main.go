@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 	_ "time/tzdata" // images without a zone file
@@ -374,7 +375,9 @@ func version() string {
 		v = "dev"
 	}
 	if len(rev) > 12 {
-		v += "-" + rev[:12]
+		if rev = rev[:12]; !strings.Contains(v, rev) {
+			v += "-" + rev
+		}
 	}
 	return v
 }

@@ -132,3 +132,33 @@ func copyFile(t *testing.T, from, to string) {
 	t.Helper()
 	write(t, to, read(t, from))
 }
+
+// TestWitnessExitCodes: what cannot be read or written is no fork.
+func TestWitnessExitCodes(t *testing.T) {
+	state, dir := unitState(t, 3), t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	bundle, pin, key := at("b.zip"), filepath.Join(state, keyring.PinFile), at("isb.key")
+	must(t, "bundle", "--state", state, "--out", bundle)
+	must(t, "witness", "--make", "isb", "--key", key, "--out", at("isb.pub"))
+	write(t, at("file"), []byte("x"))
+	for name, tt := range map[string]struct {
+		code int
+		args []string
+	}{
+		"a key that is there":    {exitInput, []string{"--make", "isb", "--key", key, "--out", at("again.pub")}},
+		"no pin file":            {exitInput, []string{"--key", key, "--pin", at("none.pin"), "--state", at("s1"), "--out", at("o1"), bundle}},
+		"state is a file":        {exitInput, []string{"--key", key, "--pin", pin, "--state", at("file"), "--out", at("o2"), bundle}},
+		"out is a file":          {exitInput, []string{"--key", key, "--pin", pin, "--state", at("s3"), "--out", at("file"), bundle}},
+		"another unit's pin":     {3, []string{"--key", key, "--pin", otherPin(t), "--state", at("s4"), "--out", at("o4"), bundle}},
+		"a new folder for --out": {exitOK, []string{"--key", key, "--pin", pin, "--state", at("s5"), "--out", at("new/folder"), bundle}},
+	} {
+		if got := command(append([]string{"witness"}, tt.args...)...); got.code != tt.code {
+			t.Errorf("%s: exit %d, want %d: %s", name, got.code, tt.code, got.stderr)
+		}
+	}
+}
+
+func otherPin(t *testing.T) string {
+	t.Helper()
+	return filepath.Join(unitState(t, 1), keyring.PinFile)
+}

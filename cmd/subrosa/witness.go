@@ -68,6 +68,9 @@ func runWitness(cmd *cobra.Command, f witnessFlags, args []string) error {
 	case f.make != "":
 		return makeWitness(f)
 	}
+	if err := os.MkdirAll(f.out, 0o755); err != nil { // before anything is remembered
+		return exit{exitInput, err}
+	}
 	b, err := os.ReadFile(f.key)
 	if err != nil {
 		return exit{exitInput, err}
@@ -83,7 +86,7 @@ func runWitness(cmd *cobra.Command, f witnessFlags, args []string) error {
 		}
 		out := filepath.Join(f.out, fmt.Sprintf("%s-%d.checkpoint", fileName(c.Origin), c.N))
 		if err := os.WriteFile(out, signed, 0o644); err != nil {
-			return err
+			return exit{exitInput, err}
 		}
 		fmt.Fprintln(cmd.OutOrStdout(), out)
 	}
@@ -105,9 +108,12 @@ func makeWitness(f witnessFlags) error {
 		return err
 	}
 	if err := backup(k, f.key); err != nil {
-		return err
+		return exit{exitInput, err}
 	}
-	return os.WriteFile(f.out, []byte(public+"\n"), 0o644)
+	if err := os.WriteFile(f.out, []byte(public+"\n"), 0o644); err != nil {
+		return exit{exitInput, err}
+	}
+	return nil
 }
 
 var notFileName = regexp.MustCompile(`[^A-Za-z0-9-]+`)
@@ -141,7 +147,7 @@ func (f witnessFlags) witness(k keyring.Key, name string) ([]byte, checkpoint.Ch
 	}
 	folder, err := state.Open(filepath.Join(f.state, "witness"))
 	if err != nil {
-		return nil, c, err
+		return fail(exitInput, err)
 	}
 	var s seen
 	err = folder.Load(fileName(c.Origin), &s)
@@ -166,7 +172,10 @@ func (f witnessFlags) witness(k keyring.Key, name string) ([]byte, checkpoint.Ch
 		return fail(exitInput, err)
 	}
 	s = seen{1, pin.String(), c.Short()}
-	return signed, c, folder.Save(fileName(c.Origin), s) // remembered before it is given away
+	if err := folder.Save(fileName(c.Origin), s); err != nil { // remembered before it is given away
+		return fail(exitInput, err)
+	}
+	return signed, c, nil
 }
 
 // pinOf returns the pin that is remembered, else the one given.
@@ -179,9 +188,13 @@ func (f witnessFlags) pinOf(s seen) (checkpoint.Pin, error) {
 	}
 	b, err := textOrFile(f.pin, func(s string) bool { _, err := checkpoint.ParsePin([]byte(s)); return err == nil })
 	if err != nil {
-		return checkpoint.Pin{}, err
+		return checkpoint.Pin{}, exit{exitInput, err}
 	}
-	return checkpoint.ParsePin(b)
+	pin, err := checkpoint.ParsePin(b)
+	if err != nil {
+		return pin, exit{exitInput, err}
+	}
+	return pin, nil
 }
 
 // continuesBundle verifies a bundle with what was seen last as its anchor.

@@ -202,22 +202,39 @@ func (e *export) alarms(p paper) {
 		if a.Answered() {
 			answer = a.Ack.Text("de")
 		}
-		where := "außerhalb einer Sitzung"
-		if a.Session != "" {
-			where = "im nichtöffentlichen Teil"
-		}
+		where := e.Figures.Where(a.Raised)
 		rows = append(rows, []cell{{e.moment(a.Raised), false}, {a.Finding.Title("de") + ", " + where, false}, {a.State.Text("de"), false},
 			{a.Finding.Why("de"), false}, {answer, !a.Answered()}})
 	}
 	p.table([]column{{"Gemeldet", 32}, {"Was gemessen wurde", 46}, {"Stand", 16}, {"Wahrscheinlich harmlos", 40}, {"Antwort", width - 134}}, rows)
-	seen := map[string]bool{}
+	e.coverages(p)
+}
+
+// coverages says what was looked through when each finding was told.
+func (e *export) coverages(p paper) {
+	var order []string
+	when := map[string][]string{}
 	for _, a := range e.Figures.Alarms {
-		if c := a.Finding.Coverage; c != "" && !seen[c] {
-			seen[c] = true
-			p.text("Abdeckung dieser Befunde: " + c)
+		c := a.Finding.Coverage
+		if c == "" {
+			continue
 		}
+		if when[c] == nil {
+			order = append(order, c)
+		}
+		when[c] = append(when[c], e.moment(a.Raised))
+	}
+	for _, c := range order {
+		p.text("Geprüft war bei der Meldung von " + strings.Join(when[c], ", ") + ": " + coverageDE(c))
 	}
 }
+
+// germanCoverage are the words in which the unit says what it looked through: the record has them in English.
+var germanCoverage = strings.NewReplacer("hall equipment, ", "Saaltechnik, Nachweis über ", "self-test", "Selbsttest des Geräts", "power detector of ", "Leistungsmesser für ",
+	"; cannot see: what it is", "; nicht messbar: was es ist", "; cannot see: ", "; nicht messbar: ", "all: ", "ganz: ", "most: ", "das meiste: ", "some: ", "zum Teil: ",
+	"none: ", "nichts: ", " to ", " bis ", " dB", " dB")
+
+func coverageDE(c string) string { return germanCoverage.Replace(c) }
 
 func (e *export) proof(p paper) error {
 	p.heading("Nachweis")
