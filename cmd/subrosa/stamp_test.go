@@ -158,6 +158,20 @@ func TestWitnessExitCodes(t *testing.T) {
 	}
 }
 
+// TestSilentWitness: whoever brings a witness wants its word, not silence.
+func TestSilentWitness(t *testing.T) {
+	state, dir := unitState(t, 3), t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	bundle, pin, key := at("b.zip"), filepath.Join(state, keyring.PinFile), at("isb.key")
+	must(t, "bundle", "--state", state, "--out", bundle)
+	must(t, "witness", "--make", "isb", "--key", key, "--out", at("isb.pub"))
+	if got := command("verify", bundle, "--key", pin, "--witness", at("isb.pub")); got.code != 3 || !strings.Contains(got.out, "keine Mitzeichnung dieses Zeugen") {
+		t.Errorf("a silent witness: exit %d, %s", got.code, got.out)
+	}
+	cosigned := strings.TrimSpace(must(t, "witness", "--key", key, "--pin", pin, "--state", at("seen"), "--out", at("out"), bundle))
+	must(t, "verify", bundle, "--key", pin, "--witness", at("isb.pub"), "--checkpoint", cosigned)
+}
+
 func otherPin(t *testing.T) string {
 	t.Helper()
 	return filepath.Join(unitState(t, 1), keyring.PinFile)

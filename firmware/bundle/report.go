@@ -82,6 +82,7 @@ const (
 	faultKey           = "key-unknown"
 	faultAnchorForm    = "anchor-unreadable"
 	faultAnchorUnknown = "anchor-unknown"
+	faultNoWitness     = "witness-silent"
 	faultStampForm     = "stamp-unreadable"
 	faultStampUnknown  = "stamp-unknown"
 	faultStampOther    = "stamp-of-other"
@@ -112,6 +113,7 @@ var faults = map[string]struct {
 	faultKey:           {Unproven, [2]string{"nicht mit dem angegebenen Schlüssel signiert", "not signed with the pinned key"}},
 	faultAnchorForm:    {Unproven, [2]string{"Anker nicht lesbar", "anchor cannot be read"}},
 	faultAnchorUnknown: {Unproven, [2]string{"Anker von unbekannter Stelle", "anchor by someone unknown"}},
+	faultNoWitness:     {Unproven, [2]string{"keine Mitzeichnung dieses Zeugen, weder am Paket noch an einem Anker", "no cosignature of this witness, neither on the bundle nor on an anchor"}},
 	faultStampForm:     {Unproven, [2]string{"Zeitstempel nicht lesbar oder gefälscht", "time stamp cannot be read, or is forged"}},
 	faultStampUnknown:  {Unproven, [2]string{"Zeitstempel einer Stelle, der nicht vertraut wird (--tsa-ca)", "time stamp of an authority that is not trusted (--tsa-ca)"}},
 	faultStampOther: {Unproven, [2]string{"Zeitstempel passt zu keinem Stand dieses Journals: von einem anderen Gerät, oder die Vergangenheit wurde umgeschrieben",

@@ -447,6 +447,12 @@ func (v *verifier) anchors() {
 	for _, s := range seen {
 		v.r.Anchors = append(v.r.Anchors, Anchor{v.c.N, s.Witness, &s.At})
 	}
+	for _, w := range v.trust.Witnesses { // whoever brings a witness wants its word
+		name := checkpoint.Origin(w)
+		if !slices.ContainsFunc(v.r.Anchors, func(a Anchor) bool { return a.By == name }) {
+			v.r.fault(faultNoWitness, "%s", name)
+		}
+	}
 }
 
 // signedBy returns who vouches for an anchor: a witness, else the unit itself; "" if nobody whom we know.

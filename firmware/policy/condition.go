@@ -108,9 +108,18 @@ func (r *reader) locate(off int, cond string, l common.Location) int {
 	return inside(r.src, off, i)
 }
 
+// syntax is how the parser says that a token is out of place; what it would have liked instead is of no use to anybody.
+var syntax = regexp.MustCompile(`^Syntax error: (?:mismatched|extraneous) input '(.*?)' expecting`)
+
 // plain puts what CEL says into the words of this package.
 func plain(msg string) string {
 	msg, _, _ = strings.Cut(msg, "\n")
+	if m := syntax.FindStringSubmatch(msg); m != nil {
+		if m[1] == "<EOF>" {
+			return "condition: ends too early"
+		}
+		return fmt.Sprintf("condition: %.64q does not belong here", m[1])
+	}
 	if m := mismatch.FindStringSubmatch(msg); m != nil {
 		var what []string
 		for t := range strings.SplitSeq(m[2], ", ") {
