@@ -77,9 +77,11 @@ type export struct {
 
 func (e *export) readme() ([]byte, error) {
 	return fmt.Appendf(nil, `In diesen Ordner gehört das Nachweispaket (ZIP) für %s, %s, mit den Einträgen des Protokolls und ihren Beweisen.
-Es wird getrennt erzeugt. Ohne das Paket zeigt der Export nur Zahlen; belegt sind sie erst mit ihm.
+Es liegt hier, wenn der Export es mitgenommen hat (--bundle), sonst dort, wohin es geschrieben wurde (subrosa bundle). Ohne das Paket zeigt
+der Export nur Zahlen; belegt sind sie erst mit ihm.
 
-The evidence bundle belongs into this folder. It is made separately; without it the export shows figures, and proves nothing.
+The evidence bundle belongs into this folder. It lies here if the export took it along (--bundle), else where it was written to (subrosa bundle). Without it the
+export shows figures, and proves nothing.
 `, e.about.Name, e.period()), nil
 }
 

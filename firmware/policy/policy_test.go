@@ -100,7 +100,7 @@ func TestRefused(t *testing.T) {
 		{"never a word in a list", cond(`session_state in ["closed", "colsed"]`), `session_state is never "colsed", did you mean "closed"?`},
 		{"choices", cond(`session_state == session_kind`), `session_state is compared with what is no word`},
 		{"word alone", cond(`"a" == "a"`), `the word "a" is compared with no fact`},
-		{"syntax", cond("windows_closed &&"), `condition: Syntax error`},
+		{"syntax", cond("windows_closed &&"), `condition: ends too early`},
 		{"double", cond("1.5 == 1.5"), `want true, false, a whole number or a word`},
 		{"empty", cond(" "), `the condition has 1 bytes`},
 		{"constant false", cond("false"), `the condition can never be kept`},
