@@ -170,6 +170,10 @@ func TestSilentWitness(t *testing.T) {
 	}
 	cosigned := strings.TrimSpace(must(t, "witness", "--key", key, "--pin", pin, "--state", at("seen"), "--out", at("out"), bundle))
 	must(t, "verify", bundle, "--key", pin, "--witness", at("isb.pub"), "--checkpoint", cosigned)
+	// Two witnesses on one checkpoint: each is heard.
+	must(t, "witness", "--make", "kammer", "--key", at("kammer.key"), "--out", at("kammer.pub"))
+	both := strings.TrimSpace(must(t, "witness", "--key", at("kammer.key"), "--pin", pin, "--state", at("seen"), "--out", at("both"), cosigned))
+	must(t, "verify", bundle, "--key", pin, "--witness", at("isb.pub"), "--witness", at("kammer.pub"), "--checkpoint", both)
 }
 
 func otherPin(t *testing.T) string {

@@ -412,6 +412,7 @@ func openManifest(b []byte, keys []string) (*note.Note, error) {
 
 // anchors compares earlier checkpoints with the tree, whatever their size.
 func (v *verifier) anchors() {
+	var accepted [][]byte
 	for i, b := range v.trust.Anchors {
 		a := Anchor{}
 		c, err := checkpoint.ParseShort(string(b))
@@ -439,6 +440,7 @@ func (v *verifier) anchors() {
 			continue
 		}
 		v.r.Anchors = append(v.r.Anchors, a)
+		accepted = append(accepted, b)
 	}
 	seen, err := checkpoint.Cosignatures(v.parts[nameCheckpoint], v.trust.Witnesses...)
 	if err != nil {
@@ -448,9 +450,9 @@ func (v *verifier) anchors() {
 		v.r.Anchors = append(v.r.Anchors, Anchor{v.c.N, s.Witness, &s.At})
 	}
 	for _, w := range v.trust.Witnesses { // whoever brings a witness wants its word
-		name := checkpoint.Origin(w)
-		if !slices.ContainsFunc(v.r.Anchors, func(a Anchor) bool { return a.By == name }) {
-			v.r.fault(faultNoWitness, "%s", name)
+		said := func(b []byte) bool { seen, err := checkpoint.Cosignatures(b, w); return err == nil && len(seen) > 0 }
+		if !said(v.parts[nameCheckpoint]) && !slices.ContainsFunc(accepted, said) {
+			v.r.fault(faultNoWitness, "%s", checkpoint.Origin(w))
 		}
 	}
 }
