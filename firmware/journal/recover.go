@@ -45,7 +45,11 @@ func (j *Journal) end(firsts []uint64) error {
 		case err != nil:
 			return err
 		case s.broken != nil:
-			return j.leave(first, *s.broken)
+			b, err := j.firstBreak(firsts, s)
+			if err != nil {
+				return err
+			}
+			return j.leave(first, b)
 		case s.format == formatInline && (s.entries > 0 || s.whole):
 			return j.bridge(firsts, s)
 		case s.entries > 0 || s.whole:
@@ -58,6 +62,26 @@ func (j *Journal) end(firsts []uint64) error {
 		j.recovered.Torn += s.torn
 	}
 	return j.begin(1, digest{}, encoded{})
+}
+
+// firstBreak is the first break of the last segment, which has one: the header may not continue the segment before it. If
+// that one is broken itself, Verify judges the two together.
+func (j *Journal) firstBreak(firsts []uint64, s scanned) (Break, error) {
+	next, prev := uint64(1), digest{}
+	if i := len(firsts) - 1; i > 0 {
+		before, err := scanFile(j.dir, firsts[i-1], -1, nil)
+		if err != nil {
+			return Break{}, err
+		}
+		if before.broken != nil || before.torn > 0 || before.good == 0 {
+			return *s.broken, nil
+		}
+		next, prev = before.next, before.prev
+	}
+	if b := s.follows(firsts[len(firsts)-1], next, prev); b != nil {
+		return *b, nil
+	}
+	return *s.broken, nil
 }
 
 // resume goes on in a segment after its last good record.

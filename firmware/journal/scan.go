@@ -78,6 +78,14 @@ func scan(r io.Reader, name string, first uint64, fn visitor) (s scanned, err er
 	}
 }
 
+// follows is the break between a segment and the chain that stands at next and prev, nil if there is none.
+func (s *scanned) follows(first, next uint64, prev digest) *Break {
+	if s.good == 0 || first == next && s.start == prev {
+		return nil
+	}
+	return &Break{File: segmentName(first), Line: 1, Reason: fmt.Sprintf("does not continue the chain at %d", next)}
+}
+
 // lineError tells a bad line from an error of the caller's.
 type lineError struct{ error }
 

@@ -77,9 +77,11 @@ func (v *verifier) segment(i int) error {
 	if s.entries > 0 {
 		v.r.Last = Receipt{s.next - 1, s.prev.String()}
 	}
-	if s.good > 0 && (first != v.next || s.start != v.prev) {
-		v.r.Breaks = append(v.r.Breaks, Break{File: segmentName(first), Line: 1,
-			Reason: fmt.Sprintf("does not continue the chain at %d", v.next)})
+	severed := s.follows(first, v.next, v.prev)
+	if severed != nil && s.broken != nil {
+		s.broken = severed // the first of a file's breaks is the one that Open names
+	} else if severed != nil {
+		v.r.Breaks = append(v.r.Breaks, *severed)
 	}
 	if s.broken == nil && !last && s.format == format && sp.broken == nil { // nothing may stand behind the last payload
 		if end, err := fileSize(v.dir, payloadName(first)); err == nil && end > sp.good {
