@@ -88,6 +88,7 @@ func clean(t *testing.T, stderr, name string, most int) {
 
 // TestFaultsReplay gives each spoilt recording to replay, before a good one.
 func TestFaultsReplay(t *testing.T) {
+	t.Parallel()
 	good, err := filepath.Abs(filepath.FromSlash(beaconFile))
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,9 @@ import (
 // every alarm of the journal is in the console's store exactly once, in its last version, and nothing else is; what
 // the broker retains says the same.
 func TestKills(t *testing.T) {
+	if !nightly {
+		t.Parallel()
+	}
 	inside, outside, pause := 28, 12, 250*time.Millisecond
 	if nightly {
 		inside, outside, pause = 200, 60, time.Second

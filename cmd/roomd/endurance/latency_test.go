@@ -22,6 +22,9 @@ import (
 // as soon as it is certain, mostly while it still sounds: then the time is negative. Nothing is asserted of the times,
 // only that the beacons were told.
 func TestLatency(t *testing.T) {
+	if !nightly {
+		t.Parallel()
+	}
 	const snr, first = 8, 40
 	speed, beacons, gap, variants := 4.0, 8, 16.0, 1
 	if nightly {
