@@ -16,10 +16,12 @@ import (
 	"subrosa/firmware/conference/access"
 	"subrosa/firmware/conference/binding"
 	"subrosa/firmware/conference/call"
+	"subrosa/firmware/conference/client"
 	"subrosa/firmware/conference/level"
 	"subrosa/firmware/conference/notebook"
 	"subrosa/firmware/conference/sfu"
 	"subrosa/firmware/journal"
+	"subrosa/firmware/report"
 	"subrosa/firmware/roster"
 	"subrosa/firmware/shadow"
 	"subrosa/firmware/state"
@@ -92,11 +94,16 @@ func openRoom(c Config, conf Room, folder state.Folder) (*room, error) {
 func (s *server) openCall(r *room) {
 	r.call = call.New(call.Options{
 		Room: r.id, Seats: s.c.Seats, LastN: s.c.LastN, Suites: s.c.Suites, Log: s.log, Now: time.Now,
-		Media:  func(ev sfu.Events) call.Media { return s.sfu.NewRoom(s.c.LastN, ev) },
-		ICE:    s.relay.Credentials,
-		Still:  func(id call.Identity) level.Verdict { return s.access.Still(time.Now(), id.Access.(access.Identity)) },
-		Bound:  func(who call.Identity, identity, key []byte) error { return s.bound(r, who, identity, key) },
-		Record: func(kind string, payload map[string]any) { s.books.note(r.id, kind, payload) },
+		Media: func(ev sfu.Events) call.Media { return s.sfu.NewRoom(s.c.LastN, ev) },
+		ICE:   s.relay.Credentials,
+		Still: func(id call.Identity) level.Verdict { return s.access.Still(time.Now(), id.Access.(access.Identity)) },
+		Bound: func(who call.Identity, identity, key []byte) error { return s.bound(r, who, identity, key) },
+		Record: func(kind string, payload map[string]any) {
+			if kind == call.KindBegan {
+				payload["bundle"] = client.Bundle() // which program the browsers were handed
+			}
+			s.books.note(r.id, kind, payload)
+		},
 		Report: func(rep call.Report) { s.report(r, rep) },
 	})
 	w := r.wanted()
@@ -147,32 +154,16 @@ func (s *server) report(r *room, rep call.Report) {
 	if s.site == nil {
 		return
 	}
-	err := s.site.Report(topic.ConferenceReported(r.id), reported{DesiredVersion: version, State: rep.State, Level: string(rep.Level), Seats: rep.Seats, CodeLabel: rep.CodeLabel})
+	err := s.site.Report(topic.ConferenceReported(r.id), report.Conference{DesiredVersion: version, State: rep.State, Level: string(rep.Level), Seats: rep.Seats, CodeLabel: rep.CodeLabel, Bundle: client.Bundle()})
 	if err != nil {
 		s.log.Error("confd: not told to the site", "room", r.id, "err", err)
 	}
 }
 
-// reported and desired are the data of the room's topics; the shadow adds the version.
-type reported struct {
-	DesiredVersion uint64 `json:"desired_version,omitempty"`
-	State          string `json:"state"`
-	Level          string `json:"level"`
-	Seats          int    `json:"seats"`
-	CodeLabel      string `json:"code_label,omitempty"`
-}
-
-type desired struct {
-	Version uint64 `json:"version"`
-	Allowed bool   `json:"allowed"`
-	Level   string `json:"level"`
-	Session string `json:"session"`
-}
-
 // follow subscribes to what the unit allows and who may attend.
 func (s *server) follow(site *shadow.Shadow, r *room) error {
 	if err := site.Watch(topic.ConferenceDesired(r.id), func(m shadow.Message) {
-		var d desired
+		var d report.ConferenceDesired
 		if m.Data == nil || json.Unmarshal(m.Data, &d) != nil {
 			return
 		}

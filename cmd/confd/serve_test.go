@@ -103,7 +103,11 @@ func TestServe(t *testing.T) {
 	if lvl == "" {
 		t.Skip("serves browser/call.spec.mjs: SUBROSA_CONFD_SERVE=LEVEL")
 	}
-	s := startServer(t, lvl, "", func(s *testServer, m *http.ServeMux) {
+	broker, wallURL := "", ""
+	if os.Getenv("SUBROSA_CONFD_WALL") != "" {
+		broker, wallURL = serveWall(t, lvl)
+	}
+	s := startServer(t, lvl, broker, func(s *testServer, m *http.ServeMux) {
 		m.HandleFunc("GET /test/login", func(w http.ResponseWriter, r *http.Request) {
 			c, err := s.signIn(r.FormValue("member"))
 			if err != nil {
@@ -128,7 +132,7 @@ func TestServe(t *testing.T) {
 			fmt.Fprintln(w, time.Since(began), err)
 		})
 	})
-	fmt.Printf("serving %s\n", s.url)
+	fmt.Printf("wall %s\nserving %s\n", wallURL, s.url)
 	bufio.NewReader(os.Stdin).ReadString('\n')
 	if err := s.stop(); err != nil {
 		t.Error(err)

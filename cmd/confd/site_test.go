@@ -36,6 +36,24 @@ func (*everybody) Provides(b byte) bool {
 func (*everybody) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
 func (*everybody) OnACLCheck(*mochi.Client, string, bool) bool              { return true }
 
+// startBroker returns the address of a broker that ends with the test.
+func startBroker(t *testing.T) string {
+	t.Helper()
+	port := freePort(t)
+	srv := mochi.New(&mochi.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err := srv.AddHook(new(everybody), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.AddListener(listeners.NewTCP(listeners.Config{ID: "t", Address: fmt.Sprintf("127.0.0.1:%d", port)})); err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.Serve(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { srv.Close() })
+	return fmt.Sprintf("tcp://127.0.0.1:%d", port)
+}
+
 // person is a WebSocket of a member.
 type person struct {
 	conn *websocket.Conn
@@ -132,19 +150,7 @@ func publish(t *testing.T, u *shadow.Shadow, name string, v any) {
 // TestSite: over a real broker, the session's level is the call's, who leaves the roster is out at once, and the site is told
 // states and seats.
 func TestSite(t *testing.T) {
-	port := freePort(t)
-	srv := mochi.New(&mochi.Options{Logger: slog.New(slog.DiscardHandler)})
-	if err := srv.AddHook(new(everybody), nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := srv.AddListener(listeners.NewTCP(listeners.Config{ID: "t", Address: fmt.Sprintf("127.0.0.1:%d", port)})); err != nil {
-		t.Fatal(err)
-	}
-	if err := srv.Serve(); err != nil {
-		t.Fatal(err)
-	}
-	defer srv.Close()
-	broker := fmt.Sprintf("tcp://127.0.0.1:%d", port)
+	broker := startBroker(t)
 	u := unit(t, broker)
 	var mu sync.Mutex
 	var said report.Conference

@@ -23,8 +23,15 @@ type Conference struct {
 	State          string `json:"state"` // closed, idle, waiting, running, pending
 	Level          string `json:"level,omitempty"`
 	Seats          int    `json:"seats,omitempty"`
-	CodeLabel      string `json:"code_label,omitempty"` // "chair" or "room", and the 30 digits that its device computed
+	// CodeLabel is "chair" or "room" and the 30 digits that its device computed in this epoch; "differ" where two devices
+	// computed different ones; "" until a code has come. It is no secret: whoever stands in the hall reads it.
+	CodeLabel string `json:"code_label,omitempty"`
+	// Bundle is the checksum of the program that the conference hands to browsers: SHA-256, 64 hexadecimal digits.
+	Bundle string `json:"bundle,omitempty"`
 }
+
+// CodesDiffer is the code label where devices are in different groups.
+const CodesDiffer = "differ"
 
 // ReadConference reads and checks what a conference says of itself.
 func ReadConference(b []byte) (Conference, error) {
@@ -40,8 +47,10 @@ func ReadConference(b []byte) (Conference, error) {
 		return c, fmt.Errorf("report: conference: unknown state %.20q", c.State)
 	case c.Seats < 0 || c.Seats > 1000:
 		return c, fmt.Errorf("report: conference: %d seats", c.Seats)
-	case c.CodeLabel != "" && (by != "chair" && by != "room" || len(code) != 30 || strings.Trim(code, "0123456789") != ""):
+	case c.CodeLabel != "" && c.CodeLabel != CodesDiffer && (by != "chair" && by != "room" || len(code) != 30 || strings.Trim(code, "0123456789") != ""):
 		return c, fmt.Errorf("report: conference: code_label is not chair or room and 30 digits")
+	case c.Bundle != "" && (len(c.Bundle) != 64 || strings.Trim(c.Bundle, "0123456789abcdef") != ""):
+		return c, fmt.Errorf("report: conference: bundle is not 64 hexadecimal digits")
 	}
 	return c, nil
 }

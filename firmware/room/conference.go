@@ -53,5 +53,9 @@ func (r *Room) showCall() *wall.Call {
 	if c == nil || c.State == "idle" && r.p.Machine.State() == session.Open || c.State == "closed" {
 		return nil
 	}
-	return &wall.Call{State: c.State, Level: c.Level, Seats: c.Seats, Code: c.CodeLabel}
+	shown := &wall.Call{State: c.State, Level: c.Level, Seats: c.Seats, Code: c.CodeLabel, Bundle: c.Bundle}
+	if !r.p.Site.Status().Connected { // the epoch may have changed without a word to this unit
+		shown.Code = ""
+	}
+	return shown
 }

@@ -26,10 +26,15 @@ func TestConference(t *testing.T) {
 		t.Errorf("in a closed session: %+v", d)
 	}
 	said := topic.ConferenceReported("ratssaal")
-	h.conference(h.wants(report.Conference{Version: 1, State: "running", Level: "nonpublic", Seats: 7, CodeLabel: "room " + strings.Repeat("12345", 6)}, said))
-	if c := h.showCall(); c == nil || *c != (wall.Call{State: "running", Level: "nonpublic", Seats: 7, Code: "room " + strings.Repeat("12345", 6)}) {
+	h.conference(h.wants(report.Conference{Version: 1, State: "running", Level: "nonpublic", Seats: 7, CodeLabel: "room " + strings.Repeat("12345", 6), Bundle: strings.Repeat("0f", 32)}, said))
+	if c := h.showCall(); c == nil || *c != (wall.Call{State: "running", Level: "nonpublic", Seats: 7, Code: "room " + strings.Repeat("12345", 6), Bundle: strings.Repeat("0f", 32)}) {
 		t.Errorf("shown %+v", c)
 	}
+	h.site.status.Connected = false // a change of keys would not reach the wall
+	if c := h.showCall(); c == nil || c.Code != "" || c.Seats != 7 {
+		t.Errorf("without the broker: %+v", c)
+	}
+	h.site.status.Connected = true
 	h.conference(h.wants(map[string]any{"version": 2, "state": "running", "names": []string{"x"}}, said))
 	if c := h.showCall(); c == nil || c.Seats != 7 {
 		t.Error("a report that is not one was taken")

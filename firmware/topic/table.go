@@ -106,7 +106,7 @@ var Table = []Row{
 	{Pattern: "room/{room}/conference/desired", Writers: []Role{Unit}, Readers: []Role{Confd, Console}, Retained: true, QoS: 1,
 		Noun: "conference", Verbs: []string{"desired"}, About: "what the session allows the conference"},
 	{Pattern: "room/{room}/conference/reported", Writers: []Role{Confd}, Readers: []Role{Unit, Console}, Retained: true, QoS: 1,
-		Noun: "conference", Verbs: []string{"reported"}, About: "level, state, seats, code label; no names"},
+		Noun: "conference", Verbs: []string{"reported"}, About: "level, state, seats, code label, checksum of the program; no names"},
 
 	{Pattern: "site/approvals", Writers: []Role{Console}, Readers: []Role{Unit}, Shared: true, Retained: true, QoS: 1,
 		Noun: "approvals", Verbs: []string{"published"}, About: "approved emitters with expiry"},

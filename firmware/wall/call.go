@@ -10,7 +10,11 @@ type Call struct {
 	State string `json:"state"` // idle, waiting, running, pending
 	Level string `json:"level"` // of the policy's slugs
 	Seats int    `json:"seats"`
-	Code  string `json:"code,omitempty"` // "chair 30 digits" or "room 30 digits": whose device computed it
+	// Code is "chair" or "room", whose device computed it, and the 30 digits of this epoch; "differ" where two devices have
+	// computed different ones; "" until one has come.
+	Code string `json:"code,omitempty"`
+	// Bundle is the checksum of the program that the conference hands to browsers, in hexadecimal digits.
+	Bundle string `json:"bundle,omitempty"`
 }
 
 // levels for people.
@@ -35,18 +39,48 @@ func (c *Call) Lines() (out []Text) {
 	case "pending":
 		out = append(out, Text{"Die Konferenz läuft noch öffentlich: Die Sitzungsleitung hebt sie an oder beendet sie.", "The conference is still public: the chair raises it or ends it."})
 	}
-	by, code, ok := strings.Cut(c.Code, " ")
-	if ok && len(code) == 30 && c.State == "running" {
-		var groups []string
-		for i := 0; i < 30; i += 5 {
-			groups = append(groups, code[i:i+5])
-		}
-		who := Text{"laut Gerät der Sitzungsleitung", "by the chair's device"}
-		if by == "room" {
-			who = Text{"vom Saal selbst berechnet", "computed by the hall itself"}
-		}
-		digits := strings.Join(groups, " ")
-		out = append(out, Text{"Raumschlüssel " + digits + " (" + who.DE + ")", "Room code " + digits + " (" + who.EN + ")"})
-	}
 	return out
+}
+
+// callCode is the room code as people compare it: six fives, and whose word it is.
+type callCode struct {
+	Fives  []string // none: there is none to compare
+	By     Text
+	Differ bool
+}
+
+// Key returns the room code; nil if there is no call that has one.
+func (c *Call) Key() *callCode {
+	if c == nil || c.State != "running" {
+		return nil
+	}
+	by, code, _ := strings.Cut(c.Code, " ")
+	switch {
+	case c.Code == "differ":
+		return &callCode{Differ: true, By: Text{"Die Geräte zeigen verschiedene Raumschlüssel. Bitte nicht weitersprechen und die Geschäftsstelle rufen.",
+			"Devices show different room codes. Please stop talking and call the clerk."}}
+	case len(code) != 30:
+		return &callCode{By: Text{"für diesen Stand noch nicht gemeldet", "not reported for this state yet"}}
+	}
+	k := &callCode{By: Text{"von der Sitzungsleitung gemeldet", "as the chair's device says"}}
+	if by == "room" {
+		k.By = Text{"vom Saal selbst berechnet", "computed by the hall itself"}
+	}
+	for ; len(code) > 0; code = code[5:] {
+		k.Fives = append(k.Fives, code[:5])
+	}
+	return k
+}
+
+// Program returns the checksum of the conference's program in fours, and its beginning, as the conference's page shows it;
+// "" if it is not known.
+func (c *Call) Program() (short, full string) {
+	if c == nil || len(c.Bundle) != 64 {
+		return "", ""
+	}
+	var fours []string
+	for b := c.Bundle; len(b) > 0; b = b[4:] {
+		fours = append(fours, b[:4])
+	}
+	return fours[0] + " " + fours[1] + " …", strings.Join(fours, " ")
 }

@@ -51,6 +51,9 @@ type chairPage struct {
 	Here        string // who has checked in; "": no roster
 	Phones      *phonesCard
 	Call        []string // the conference
+	Key         *keyCard
+	Program     string // checksum of its program: the beginning
+	Whole       string // and all of it
 }
 
 // press is a button with what must be chosen before it.
@@ -67,6 +70,12 @@ type press struct {
 type choice struct{ Value, Text string }
 
 type fact struct{ Label, Value string }
+
+type keyCard struct {
+	Fives  []string
+	By     string
+	Differ bool
+}
 
 type answerGroup struct {
 	Label   string

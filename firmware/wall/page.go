@@ -73,6 +73,9 @@ type wallPage struct {
 	Walk     []walkLine
 	Phones   []Text // counts of the lock, and what to do
 	Call     []Text // the conference, as counts
+	Key      *callCode
+	Program  string // checksum of the conference's program: its beginning
+	Whole    string // and all of it
 	Sealed   bool
 	Bits     Text
 }
@@ -97,7 +100,8 @@ func (h *Handler) wallPage() wallPage {
 	if bare.Session.State == session.Handover {
 		p.Walk = h.walkLines(v, "de", "")
 	}
-	p.Phones, p.Call = wallPhones(v), v.Call.Lines()
+	p.Phones, p.Call, p.Key = wallPhones(v), v.Call.Lines(), v.Call.Key()
+	p.Program, p.Whole = v.Call.Program()
 	p.Next = nextText(&bare.Session, v.At, h.opt.Location)
 	if p.Look.Note != (Text{}) {
 		p.Notices = append(p.Notices, p.Look.Note)

@@ -4,36 +4,22 @@
 //	SUBROSA_SHOTS  folder for screenshots
 //	CHROMIUM       default /usr/bin/chromium
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
-import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { absent, gather, launch, measured, meets, shots, tmp, until } from '../../../firmware/conference/browser/people.mjs'
+import { serve } from './confd.mjs'
 
 const skip = absent()
-const folder = fileURLToPath(new URL('..', import.meta.url))
-const server = { output: '' }
-let child, browser, people
+let server, browser, people
 
 before(async () => {
   if (skip) return
-  const program = path.join(tmp, 'confd.test')
-  execFileSync('go', ['test', '-c', '-o', program, '.'], { cwd: folder, stdio: 'inherit' })
-  child = spawn(program, ['-test.run', '^TestServe$', '-test.timeout', '10m'], { cwd: folder, env: { ...process.env, SUBROSA_CONFD_SERVE: 'internal' }, stdio: ['pipe', 'pipe', 'pipe'] })
-  child.stderr.on('data', (b) => { server.output += b })
-  server.url = await new Promise((resolve, reject) => {
-    child.stdout.on('data', (b) => { server.output += b; const m = /serving (http:\S+)/.exec(server.output); if (m) resolve(m[1]) })
-    child.once('exit', () => reject(new Error(`the server ended: ${server.output}`)))
-  })
+  server = await serve({ SUBROSA_CONFD_SERVE: 'internal' })
   browser = await launch()
 }, { timeout: 180_000 })
 
 after(async () => {
   await browser?.close()
-  if (child) {
-    child.stdin.end('\n')
-    await new Promise((resolve) => { child.once('exit', resolve); setTimeout(() => child.kill('SIGKILL'), 10_000).unref() })
-  }
+  await server?.stop()
   if (!skip) console.log(`screenshots: ${shots}`)
 })
 

@@ -78,7 +78,7 @@ type Report struct {
 	State     string // closed, idle, waiting, running, pending
 	Level     level.Level
 	Seats     int
-	CodeLabel string
+	CodeLabel string // "room" or "chair" and 30 digits, CodesDiffer, or "" until an epoch's has come
 }
 
 // Kinds of journal entries. Payloads have counts, roles and words of lists.

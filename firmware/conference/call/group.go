@@ -337,18 +337,3 @@ func (c *Call) committer() *Seat {
 	}
 	return first
 }
-
-// codeOf takes the code that a chair's or the hall's device computes.
-func (c *Call) codeOf(s *Seat, m *signal.Code) {
-	if !c.member(s.id) || !bytes.Equal(m.Group, c.group.ID) || m.Epoch != c.group.Epoch() {
-		return
-	}
-	switch s.who.Role {
-	case roster.Room:
-		c.code = "room " + m.Code
-	case roster.Chair:
-		if len(c.code) == 0 || c.code[0] != 'r' {
-			c.code = "chair " + m.Code
-		}
-	}
-}

@@ -11,15 +11,15 @@ import { Group, newTicket, sign, type Device, type Member, type Ticket, type Tur
 import { Media, type Incoming, type Wanted } from './media'
 import { Refusal } from './refusal'
 import { PROTOCOL, dial, type FromServer, type Joined, type Knock, type Line, type State, type StuckWhy, type Task, type Text, type ToServer } from './signal'
-import { mayOrder, readWord, type Self, type Word } from './words'
+import { mayOrder, readWord, tellsCode, type Self, type Word } from './words'
 import type { TrackCount } from './wire'
 
 export type Phase = 'connecting' | 'lobby' | 'waiting' | 'in' | 'lost' | 'over'
 
 export interface Chat { from: string, role: string, text: string, at: number, own: boolean }
 
-export type NoteWhat = 'joined' | 'left' | 'frames' | 'commit' | 'tripwire' | 'muted' | 'please-mute' | 'passkey' | 'level'
-export interface Note { what: NoteWhat, who?: string, detail?: string }
+export type NoteWhat = 'joined' | 'left' | 'frames' | 'commit' | 'tripwire' | 'muted' | 'please-mute' | 'passkey' | 'level' | 'server'
+export interface Note { what: NoteWhat, who?: string, detail?: string, text?: Text }
 
 export interface Options { url: string, workerUrl: string, origin: string, device: Device, bound: Bound, self: Self }
 
@@ -126,7 +126,10 @@ export class Call {
       case 'delivered': if (m.group === this.#groupId) await this.#delivered(fromBase64(m.message)); break
       case 'speakers': this.speakers = m.speakers ?? []; break
       case 'please-mute': this.on.note({ what: 'please-mute', who: this.#nameOfParticipant(m.from) }); break
-      case 'alarm': this.on.note({ what: 'tripwire', who: this.#nameOfParticipant(m.participant), detail: m.why }); break
+      case 'alarm':
+        if (m.track === '') this.on.note({ what: 'server', text: m.text }) // of the group, not of media
+        else this.on.note({ what: 'tripwire', who: this.#nameOfParticipant(m.participant), detail: m.why })
+        break
       case 'error': console.warn('conference: the server says', m.to, m.why); break
     }
   }
@@ -143,6 +146,7 @@ export class Call {
     this.#stricter(m.level)
     if (m.resumed && this.#group !== undefined) {
       this.phase = 'in'
+      this.#tellCode() // what was said on the lost line may not have come
       if (this.media?.connected === false) void this.media.renew()
       return
     }
@@ -230,6 +234,13 @@ export class Call {
     for (const m of g.members) secrets.push([m.leaf, await g.frameSecret(m.leaf)])
     await this.media!.turn(this.#tag, g.leaf, g.epoch, secrets, removal)
     this.code = await g.code()
+    this.#tellCode()
+  }
+
+  // tellCode says the code for the wall: the chair's device and the hall's. The server takes it away with each epoch.
+  #tellCode (): void {
+    if (this.#group === undefined || this.stuck || !tellsCode(this.role)) return
+    this.#send({ type: 'code', group: this.#groupId, epoch: Number(this.epoch), code: this.code.replaceAll(' ', '') })
   }
 
   async #stated (s: State): Promise<void> {

@@ -22,7 +22,7 @@ setLang(params.get('lang') === 'en' || (params.get('lang') === null && !navigato
 document.documentElement.lang = english() ? 'en' : 'de'
 document.title = `${t('title')} · ${room}`
 
-const bytesOf = (hash: string): string => hash.slice(0, 32).replace(/(.{4})(?=.)/g, '$1 ')
+const bytesOf = (hash: string): string => hash.replace(/(.{4})(?=.)/g, '$1 ')
 
 // say tells screen readers, and shows a line for some seconds.
 function say (line: string): void {
@@ -302,7 +302,8 @@ class Screen {
     const fill = { who: n.who || '?', detail }
     const line = {
       joined: () => t('nJoined', fill), left: () => t('nLeft', fill), frames: () => t('nFrames', fill), commit: () => t('nCommit', fill), tripwire: () => t('nTripwire', fill),
-      muted: () => t('nMuted', fill), 'please-mute': () => t('nPlease', fill), passkey: () => t('nPasskey', fill), level: () => t('nLevel', { detail: word('level', n.detail ?? '') })
+      muted: () => t('nMuted', fill), 'please-mute': () => t('nPlease', fill), passkey: () => t('nPasskey', fill), level: () => t('nLevel', { detail: word('level', n.detail ?? '') }),
+      server: () => (english() ? n.text?.en : n.text?.de) ?? ''
     }[n.what]()
     this.#line(line, n.what)
   }

@@ -31,6 +31,7 @@ export type ToServer =
   | { type: 'floor', participant?: string }
   | { type: 'ask-mute', participant: string }
   | { type: 'key-frame', track: string }
+  | { type: 'code', group: Base64, epoch: number, code: string }
   | { type: 'raise' }
   | { type: 'end' }
   | { type: 'leave' }

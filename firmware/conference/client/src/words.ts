@@ -14,6 +14,9 @@ const MAX_NAME = 60
 // mayOrder says whose mute is obeyed.
 export const mayOrder = (role: string): boolean => role === 'chair' || role === 'clerk'
 
+// tellsCode says whose device tells the room code, for the wall.
+export const tellsCode = (role: string): boolean => role === 'chair' || role === 'room'
+
 // readWord believes only what has the form; undefined otherwise. Control characters and what turns the direction of
 // writing are taken out of names and texts.
 export function readWord (bytes: Uint8Array): Word | undefined {

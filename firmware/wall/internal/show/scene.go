@@ -94,7 +94,7 @@ func Scenes() []Scene {
 	list[len(list)-1].View.Alarms = Alarms()
 	list[len(list)-1].View.Proposal = &wall.Proposal{Act: wall.Interrupt, By: "unit", At: At,
 		Why: wall.Text{DE: "Ein Fenster wurde geöffnet.", EN: "A window was opened."}}
-	return slices.Insert(list, len(list)-1, append(append(walks(), diary(), told()), devices()...)...)
+	return slices.Insert(list, len(list)-1, append(append(append(walks(), diary(), told()), devices()...), calls()...)...)
 }
 
 // told is a scene with notices of rules that are not kept, of which one was seen; of the recorder nothing is known.
