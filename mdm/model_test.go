@@ -501,13 +501,18 @@ func (w *world) check() {
 	for _, p := range w.phones {
 		d := w.core.index[p.dev.ID]
 		s := d.state(w.clock(), &modelConf)
-		if s == LockedVerified && p.enrolled && p.lock == 0 && !p.deaf && w.now+modelConf.Wake < time.Duration(p.until.Sub(modelStart)) {
+		if s == LockedVerified && p.enrolled && !w.unheard(p) && p.lock == 0 && !p.deaf && w.now+modelConf.Wake < time.Duration(p.until.Sub(modelStart)) {
 			w.fail("%s: said to be locked, and is not (%+v)", p.dev.ID, d.obs)
 		}
 		if s == OpenVerified && p.lock != 0 && !p.deaf {
 			w.fail("%s: said to be open, and is locked", p.dev.ID)
 		}
 	}
+}
+
+// unheard reports whether word that the device has left, or come back, is still on its way: until then nobody can know better.
+func (w *world) unheard(p *phone) bool {
+	return slices.ContainsFunc(w.mail, func(m late) bool { return m.e.Device == p.dev.ID && (m.e.Kind == Left || m.e.Kind == Joined) })
 }
 
 // play runs one schedule and returns what went wrong.
