@@ -107,7 +107,11 @@ func TestServe(t *testing.T) {
 	if os.Getenv("SUBROSA_CONFD_WALL") != "" {
 		broker, wallURL = serveWall(t, lvl)
 	}
+	line := &badLine{}
+	defer line.close()
 	s := startServer(t, lvl, broker, func(s *testServer, m *http.ServeMux) {
+		line.s = s
+		line.handle(m)
 		m.HandleFunc("GET /test/login", func(w http.ResponseWriter, r *http.Request) {
 			c, err := s.signIn(r.FormValue("member"))
 			if err != nil {

@@ -13,10 +13,10 @@ export async function serve (env) {
   const server = { output: '' }
   child.stderr.on('data', (b) => { server.output += b })
   server.url = await new Promise((resolve, reject) => {
-    child.stdout.on('data', (b) => { server.output += b; const m = /serving (http:\S+)/.exec(server.output); if (m) resolve(m[1]) })
+    child.stdout.on('data', (b) => { server.output += b; const m = /serving (https?:\S+)/.exec(server.output); if (m) resolve(m[1]) })
     child.once('exit', () => reject(new Error(`the server ended: ${server.output}`)))
   })
-  server.wall = /wall (http:\S+)/.exec(server.output)?.[1]
+  server.wall = /wall (https?:\S+)/.exec(server.output)?.[1]
   server.stop = async () => {
     child.stdin.end('\n')
     await new Promise((resolve) => { child.once('exit', resolve); setTimeout(() => child.kill('SIGKILL'), 10_000).unref() })
