@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -63,18 +64,30 @@ func textOrFile(s string, isText func(string) bool) ([]byte, error) {
 		return []byte(s), nil
 	}
 	file, err := os.Open(s)
+	if errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(s, "./") {
+		return nil, exit{exitUsage, fmt.Errorf("%q is no such text, and no file of that name is here", s)}
+	}
 	if err != nil {
-		return nil, err
+		return nil, exit{exitInput, err}
 	}
 	defer file.Close()
 	return io.ReadAll(io.LimitReader(file, 1<<20))
+}
+
+// naming puts a flag before an error and keeps its exit code.
+func naming(flag string, err error) error {
+	code := exitInput
+	if e := (exit{}); errors.As(err, &e) {
+		code = e.code
+	}
+	return exit{code, fmt.Errorf("%s: %w", flag, err)}
 }
 
 func (f verifyFlags) trust() (t evidence.Trust, err error) {
 	if f.key != "" {
 		b, err := textOrFile(f.key, func(s string) bool { _, err := checkpoint.ParsePin([]byte(s)); return err == nil })
 		if err != nil {
-			return t, exit{exitInput, fmt.Errorf("--key: %w", err)}
+			return t, naming("--key", err)
 		}
 		pin, err := checkpoint.ParsePin(b)
 		if err != nil {
@@ -85,7 +98,7 @@ func (f verifyFlags) trust() (t evidence.Trust, err error) {
 	for _, c := range f.checkpoints {
 		b, err := textOrFile(c, checkpoint.IsShort)
 		if err != nil {
-			return t, exit{exitInput, fmt.Errorf("--checkpoint: %w", err)}
+			return t, naming("--checkpoint", err)
 		}
 		if checkpoint.IsShort(string(b)) { // a slip in typing is no sign of a rewritten past
 			if _, err := checkpoint.ParseShort(string(b)); err != nil {
@@ -97,7 +110,7 @@ func (f verifyFlags) trust() (t evidence.Trust, err error) {
 	for _, w := range f.witness {
 		b, err := textOrFile(w, func(s string) bool { return checkpoint.Origin(s) != "" })
 		if err != nil {
-			return t, exit{exitInput, fmt.Errorf("--witness: %w", err)}
+			return t, naming("--witness", err)
 		}
 		k := strings.TrimSpace(string(b))
 		if checkpoint.Origin(k) == "" {

@@ -43,7 +43,7 @@ Give a bundle: only it proves that a longer journal continues a shorter one. A c
 the same as the one seen last. Cosigned checkpoints go to --out; give them to "subrosa bundle
 --checkpoint" or keep them for "subrosa verify --checkpoint".
 
-Exit codes: 0 cosigned; 1 a fork or a shortened journal: keep both files; 2 unreadable or incomplete; 3 by an unknown
+Exit codes: 0 cosigned; 1 a fork, a shortened journal or an altered bundle: keep both files; 2 unreadable or incomplete; 3 by an unknown
 key, or no proof that it continues; 64 wrong usage.`,
 		Example: `  subrosa witness --make isb-laptop --key isb.key --out isb.pub
   subrosa witness --key isb.key --pin ratssaal-1.pin --out seen/ november.zip`,

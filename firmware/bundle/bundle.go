@@ -58,8 +58,8 @@ const (
 type Header struct {
 	Format   int       `json:"format"`
 	Unit     string    `json:"unit"`
-	From     time.Time `json:"from"` // the time asked for: From ≤ t < To; zero: no limit
-	To       time.Time `json:"to"`
+	From     time.Time `json:"from,omitzero"` // the time asked for: From ≤ t < To; zero: no limit
+	To       time.Time `json:"to,omitzero"`
 	First    uint64    `json:"first"` // sequence numbers, both included, 0 if there are none
 	Last     uint64    `json:"last"`
 	Base     uint64    `json:"base"` // sequence number of leaf 0

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -22,8 +23,9 @@ const (
 
 // Parse reads a policy; name is the file's, for errors. An error is an *Error with everything that is wrong.
 func Parse(name string, src []byte) (*Policy, error) {
-	r := &reader{src: src}
-	root, err := scan(src)
+	text := bytes.TrimPrefix(src, []byte("\ufeff")) // some editors put it there
+	r := &reader{src: text}
+	root, err := scan(text)
 	var syn *syntaxError
 	if errors.As(err, &syn) {
 		r.fail(syn.off, "%s", syn.text)
@@ -110,6 +112,9 @@ func (r *reader) policy(n node) *Policy {
 				r.fail(i.off, "kind %q is above the highest level %q", k, p.Highest)
 			}
 		})
+		if len(p.Kinds) > 0 && !slices.Contains(p.Kinds, p.Highest) {
+			r.fail(o["highest"].off, "the room is for %q, but kinds lists no such sessions: put it in there, or lower highest", p.Highest)
+		}
 	}
 	rules, ok := o["rules"]
 	if !ok {

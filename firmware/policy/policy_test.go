@@ -35,6 +35,14 @@ func parse(t testing.TB, src string) *Policy {
 	return p
 }
 
+// TestByteOrderMark: what some editors put before a file is no fault of the policy.
+func TestByteOrderMark(t *testing.T) {
+	parse(t, "\ufeff"+file(rule("windows", "windows_closed")))
+	if _, err := Parse("test.json", []byte("\ufeff{")); err == nil || !strings.Contains(err.Error(), "test.json:1:2") {
+		t.Errorf("got %v, want the place without the mark", err)
+	}
+}
+
 // TestRefused: every wrong policy is refused, with a line that says where and what.
 func TestRefused(t *testing.T) {
 	good := file(rule("windows", "windows_closed"))
@@ -58,6 +66,7 @@ func TestRefused(t *testing.T) {
 		{"key missing", change(`"highest": "nonpublic", `, ``), `test.json:1:1: the policy lacks "highest"`},
 		{"classified", change(`"highest": "nonpublic"`, `"highest": "vs-nfd"`), `unknown kind "vs-nfd": want one of public, internal, nonpublic, confidential`},
 		{"kind above highest", change(`"nonpublic"],`, `"nonpublic", "confidential"],`), `kind "confidential" is above the highest level "nonpublic"`},
+		{"highest that no session has", change(`"highest": "nonpublic"`, `"highest": "confidential"`), `kinds lists no such sessions`},
 		{"kind twice", change(`"internal", "nonpublic"]`, `"internal", "internal"]`), `kind "internal" is there twice`},
 		{"no rules", file(), `there are no rules`},
 		{"no rule list", change(`"rules": [`, `"rules": {}, "x": [`), `rules is an object, want a list`},
