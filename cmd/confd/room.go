@@ -97,7 +97,10 @@ func (s *server) openCall(r *room) {
 		Media: func(ev sfu.Events) call.Media { return s.sfu.NewRoom(s.c.LastN, ev) },
 		ICE:   s.relay.Credentials,
 		Still: func(id call.Identity) level.Verdict { return s.access.Still(time.Now(), id.Access.(access.Identity)) },
-		Bound: func(who call.Identity, identity, key []byte) error { return s.bound(r, who, identity, key) },
+		Bound: func(who call.Identity, identity, key []byte) ([]byte, error) { return s.bound(r, who, identity, key) },
+		Admitted: func(word string, chair, reference, identity []byte) error {
+			return binding.VerifyAdmission(word, chair, r.id, reference, string(identity), time.Now())
+		},
 		Record: func(kind string, payload map[string]any) {
 			if kind == call.KindBegan {
 				payload["bundle"] = client.Bundle() // which program the browsers were handed
@@ -123,17 +126,17 @@ func (s *server) decide(r *http.Request, room string) (call.Identity, level.Verd
 	return call.Identity{Login: id.Login, Member: id.Member, Role: id.Role, OnRoster: id.OnRoster, Access: id}, v
 }
 
-// bound checks that a leaf's identity is the participant's own.
-func (s *server) bound(r *room, who call.Identity, identity, key []byte) error {
+// bound checks that a leaf's identity is the participant's own, and returns the thumbprint of its passkey.
+func (s *server) bound(r *room, who call.Identity, identity, key []byte) ([]byte, error) {
 	c, err := binding.Verify(string(identity), binding.Want{Server: s.access.PublicKey(), Room: r.id, Key: key, Origin: strings.TrimSuffix(s.c.Access.URL, "/"),
 		Level: r.wanted().level, Now: time.Now()})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if c.Member != who.Member || c.Role != who.Role {
-		return fmt.Errorf("confd: the binding is another's")
+		return nil, fmt.Errorf("confd: the binding is another's")
 	}
-	return nil
+	return c.Passkey, nil
 }
 
 // ended acts on the end of a right, at once.

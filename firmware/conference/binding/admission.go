@@ -98,3 +98,19 @@ func parseAdmission(token string) (a Admission, payload, sig []byte, err error) 
 	}
 	return a, payload, sig, nil
 }
+
+// ParseWords reads the admissions in the authenticated data of a commit that adds n: a JSON list of n texts, one for each add in
+// their order, "" for one that has none.
+func ParseWords(data []byte, n int) ([]string, error) {
+	var words []string
+	if len(data) > n*1100+2 {
+		return nil, fmt.Errorf("admission: %w: %d bytes of words for %d", ErrForm, len(data), n)
+	}
+	if err := strict(data, &words); err != nil {
+		return nil, err
+	}
+	if len(words) != n {
+		return nil, fmt.Errorf("admission: %w: %d words for %d", ErrForm, len(words), n)
+	}
+	return words, nil
+}

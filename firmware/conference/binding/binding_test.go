@@ -268,3 +268,25 @@ func FuzzParseAdmission(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseWords(f *testing.F) {
+	for _, x := range []string{"", "[]", `["a"]`, `["a","b"]`, `["a",null]`, `[1]`, `["a"] x`, `{"0":"a"}`} {
+		f.Add([]byte(x), len(x)/4)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, n int) {
+		if words, err := ParseWords(data, n); err == nil && len(words) != n {
+			t.Fatalf("%d words for %d", len(words), n)
+		}
+	})
+}
+
+func TestParseWords(t *testing.T) {
+	if w, err := ParseWords([]byte(`["a","b"]`), 2); err != nil || w[1] != "b" {
+		t.Error(w, err)
+	}
+	for _, bad := range []string{``, `said`, `["a"]`, `["a","b","c"]`, `["a",1]`, `["a","b"]["c"]`, `["a","` + strings.Repeat("x", 3000) + `"]`} {
+		if w, err := ParseWords([]byte(bad), 2); err == nil {
+			t.Errorf("%.40s: %v", bad, w)
+		}
+	}
+}

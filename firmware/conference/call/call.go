@@ -64,13 +64,16 @@ type Options struct {
 	ICE    func(id string) []signal.ICE // with fresh credentials
 	Still  func(Identity) level.Verdict // asked again after a change of level or roster
 	// Bound checks that the identity and signature key of a key package are this participant's; nil: believed.
-	Bound   func(who Identity, identity, key []byte) error
-	Record  func(kind string, payload map[string]any)
-	Report  func(Report)
-	Log     *slog.Logger
-	Streams bool // WHIP and WHEP are there
-	Now     func() time.Time
-	Rand    io.Reader // for groups; nil: crypto/rand
+	// It returns the thumbprint of the passkey that stands behind them, nil without one.
+	Bound func(who Identity, identity, key []byte) (passkey []byte, err error)
+	// Admitted checks the word of a chair's device, by its signature key, that a key package may be taken in; nil: believed.
+	Admitted func(word string, chair, reference, identity []byte) error
+	Record   func(kind string, payload map[string]any)
+	Report   func(Report)
+	Log      *slog.Logger
+	Streams  bool // WHIP and WHEP are there
+	Now      func() time.Time
+	Rand     io.Reader // for groups; nil: crypto/rand
 }
 
 // Report is what the site is told: no names, no ids.
@@ -112,6 +115,8 @@ type Call struct {
 	floor    string
 	code     string // label for the wall
 	stuck    map[string]bool
+	keys     map[string]leafKey // of the group's members, by participant
+	chairs   map[string][]byte  // passkeys of chairs that have been in the group, by member
 	task     task
 	asked    time.Time // when a chair was asked to make the group
 	version  uint64
@@ -148,7 +153,8 @@ func New(o Options) *Call {
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
-	c := &Call{o: o, level: level.Confidential, seats: map[string]*Seat{}, stuck: map[string]bool{}, events: make(chan func(), 256)}
+	c := &Call{o: o, level: level.Confidential, seats: map[string]*Seat{}, stuck: map[string]bool{},
+		keys: map[string]leafKey{}, chairs: map[string][]byte{}, events: make(chan func(), 256)}
 	c.media = o.Media(sfu.Events{
 		Tracks:   func() { c.later(func() { c.dirty = true }) },
 		Alarm:    func(a sfu.Alarm) { c.later(func() { c.alarm(a) }) },

@@ -49,14 +49,17 @@ func (c *Call) begin() {
 		return
 	}
 	c.group, c.code, c.task, c.asked = g, "", task{}, now
+	clear(c.keys)
+	clear(c.chairs)
 	founder.send(&signal.Found{Group: g.ID, Tag: g.Tag, Suite: g.Suite})
 }
 
 // founded takes the founder's word.
 func (c *Call) founded(s *Seat, m *signal.Founded) *signal.Error {
-	if c.group == nil || c.group.Found(s.id, m.Group) != nil {
+	if c.group == nil || s.kp.Raw == nil || c.group.Found(s.id, m.Group) != nil {
 		return wrong("founded", "group")
 	}
+	c.took(s)
 	c.note(KindBegan, map[string]any{"level": string(c.level), "suite": string(c.group.Suite)})
 	c.turn(c.o.Now(), false)
 	c.knocks(nil)
@@ -97,10 +100,13 @@ func (c *Call) keyPackage(s *Seat, m *signal.KeyPackage) *signal.Error {
 	if err != nil || k.Suite != delivery.Number(m.Suite) || m.Suite != c.suite() {
 		return wrong("key-package", "form")
 	}
-	if c.o.Bound != nil && c.o.Bound(s.who, k.Identity, k.Key) != nil {
-		return wrong("key-package", "binding")
+	var passkey []byte
+	if c.o.Bound != nil {
+		if passkey, err = c.o.Bound(s.who, k.Identity, k.Key); err != nil {
+			return wrong("key-package", "binding")
+		}
 	}
-	s.pkg, s.raw, s.admission = m.Package, k.Raw, ""
+	s.pkg, s.kp, s.passkey, s.admission = m.Package, k, passkey, ""
 	c.knocks(s)
 	return nil
 }
@@ -135,14 +141,21 @@ func (c *Call) commit(s *Seat, m *signal.Commit) {
 	}
 	waiting := func(raw []byte) (string, bool) {
 		for _, o := range c.seats {
-			if !o.lobby && o.raw != nil && bytes.Equal(o.raw, raw) && c.signed(o) {
+			if !o.lobby && o.kp.Raw != nil && bytes.Equal(o.kp.Raw, raw) && c.signed(o) {
 				return o.id, true
 			}
 		}
 		return "", false
 	}
-	done, refusal := c.group.Commit(s.id, m, waiting, func(id string) bool { return c.seats[id] == nil })
+	door := delivery.Door{Waiting: waiting, Gone: func(id string) bool { return c.seats[id] == nil }}
+	if c.o.Admitted != nil && level.For(c.level).ChairSigned {
+		door.Admitted = c.admitted
+	}
+	done, refusal := c.group.Commit(s.id, m, door)
 	if refusal != nil {
+		if refusal.Why == "unsigned" {
+			c.intruder(s, refusal)
+		}
 		out := &signal.CommitRefused{Group: m.Group, Epoch: m.Epoch, Why: refusal.Why}
 		if last := c.group.Last(); refusal.Why == "late" && last != nil && last.Epoch == m.Epoch {
 			out.Winner = last
@@ -158,6 +171,7 @@ func (c *Call) commit(s *Seat, m *signal.Commit) {
 func (c *Call) publish(done *signal.Committed, welcome []byte) {
 	now := c.o.Now()
 	for _, r := range done.Removed {
+		delete(c.keys, r.Participant)
 		if c.seats[r.Participant] != nil && !c.member(r.Participant) {
 			c.end(signal.EndedRemoved, func(s *Seat) bool { return s.id == r.Participant })
 			if c.group == nil {
@@ -178,7 +192,8 @@ func (c *Call) publish(done *signal.Committed, welcome []byte) {
 			c.seq++
 			m := &signal.Welcome{Seq: c.seq, Group: c.group.ID, Epoch: c.group.Epoch(), Tag: c.group.Tag, Leaf: leaf, Suite: c.group.Suite, Welcome: welcome}
 			if s := c.seats[id]; s != nil {
-				s.since, s.pkg, s.raw, s.admission = c.seq, nil, nil, ""
+				c.took(s)
+				s.since, s.pkg, s.kp, s.admission = c.seq, nil, mls.KeyPackage{}, ""
 				s.send(m)
 			}
 			c.keep(logged{seq: c.seq, to: id, m: m, size: len(welcome)})
@@ -305,7 +320,8 @@ func (c *Call) todo() (add []signal.Add, remove []int) {
 		}
 	}
 	for _, s := range c.ordered() {
-		if !s.lobby && s.raw != nil && c.signed(s) && !c.member(s.id) && s.out != nil {
+		c.recheck(s)
+		if !s.lobby && s.kp.Raw != nil && c.signed(s) && !c.member(s.id) && s.out != nil {
 			add = append(add, signal.Add{Participant: s.id, Package: s.pkg, Admission: s.admission})
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"subrosa/firmware/conference/level"
+	"subrosa/firmware/conference/mls"
 	"subrosa/firmware/conference/signal"
 	"subrosa/firmware/conference/tripwire"
 	"subrosa/firmware/roster"
@@ -28,10 +29,13 @@ type Seat struct {
 	declaration bool
 	muted       map[signal.Source]bool
 	wire        *tripwire.Sender
-	pkg, raw    []byte // key package, as sent and without its envelope
+	pkg         []byte         // key package as sent
+	kp          mls.KeyPackage // what of it is read
+	passkey     []byte         // thumbprint of the passkey in its binding; nil: none
 	admission   string
 	since       uint64 // sequence number of the welcome
 	wrongs      int
+	unsigned    int // commits that would have added somebody without the chair
 }
 
 // Refusal is why somebody does not come in.
@@ -143,7 +147,7 @@ func (c *Call) anew(s *Seat, out Out) error {
 	c.media.Remove(s.id)
 	delete(c.seats, s.id)
 	c.seq0++
-	s.id, s.number, s.wire, s.since, s.pkg, s.raw, s.admission = newID("p"), c.seq0, &tripwire.Sender{}, 0, nil, nil, ""
+	s.id, s.number, s.wire, s.since, s.pkg, s.kp, s.admission = newID("p"), c.seq0, &tripwire.Sender{}, 0, nil, mls.KeyPackage{}, ""
 	s.out = out
 	c.seats[s.id] = s
 	s.send(s.joined(false))
@@ -382,8 +386,12 @@ func (s *Seat) admit(m *signal.Admit) *signal.Error {
 		if !level.May(s.who.Role, level.SignAdmit) {
 			return wrong("admit", "right")
 		}
-		if o.raw == nil {
+		if o.kp.Raw == nil {
 			return wrong("admit", "participant")
+		}
+		if err := c.admissible(o, m.Admission); err != nil {
+			c.o.Log.Info("call: an admission was not taken", "err", err)
+			return wrong("admit", "admission")
 		}
 		o.admission = m.Admission
 	}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"slices"
 
+	"subrosa/firmware/conference/binding"
 	"subrosa/firmware/conference/mls"
 	"subrosa/firmware/conference/signal"
 )
@@ -94,22 +95,35 @@ type Refusal struct {
 	Err error
 }
 
+func (r *Refusal) Unwrap() error { return r.Err }
 func (r *Refusal) Error() string { return "delivery: " + r.Why + ": " + r.Err.Error() }
 
 func refuse(why, format string, args ...any) *Refusal {
 	return &Refusal{why, fmt.Errorf(format, args...)}
 }
 
-// Commit takes a commit, or refuses it. waiting says which participant has sent a key package and may be added; gone, who may
-// not commit any more. The result has no sequence number yet.
-func (g *Group) Commit(from string, m *signal.Commit, waiting func(keyPackage []byte) (participant string, ok bool), gone func(participant string) bool) (*signal.Committed, *Refusal) {
-	c, refusal := g.read(from, m, gone)
+// Door is what a group does not know by itself.
+type Door struct {
+	// Waiting returns which participant has sent a key package and may be added.
+	Waiting func(keyPackage []byte) (participant string, ok bool)
+	// Gone reports who may not commit any more.
+	Gone func(participant string) bool
+	// Admitted checks the chair's word for somebody who is to be added; nil: none is asked for.
+	Admitted func(k mls.KeyPackage, word string) error
+}
+
+// Commit takes a commit, or refuses it. The result has no sequence number yet.
+func (g *Group) Commit(from string, m *signal.Commit, door Door) (*signal.Committed, *Refusal) {
+	c, refusal := g.read(from, m, door.Gone)
 	if refusal != nil {
+		return nil, refusal
+	}
+	if refusal := signed(c, door.Admitted); refusal != nil { // before the rest: a commit that is merely late has its words
 		return nil, refusal
 	}
 	var who []string
 	for _, k := range c.Adds {
-		p, ok := waiting(k.Raw)
+		p, ok := door.Waiting(k.Raw)
 		if !ok || slices.Contains(who, p) {
 			return nil, refuse("not-admitted", "a key package is of nobody who waits and was let in")
 		}
@@ -164,6 +178,23 @@ func (g *Group) read(from string, m *signal.Commit, gone func(string) bool) (mls
 		return c, refuse("sender", "leaf %d is not that of the participant who sends it, or of one that has gone", c.Sender)
 	}
 	return c, nil
+}
+
+// signed checks that for each key package that is added, the commit's authenticated data has the chair's word.
+func signed(c mls.Commit, admitted func(mls.KeyPackage, string) error) *Refusal {
+	if admitted == nil || len(c.Adds) == 0 {
+		return nil
+	}
+	words, err := binding.ParseWords(c.Data, len(c.Adds))
+	if err != nil {
+		return &Refusal{"unsigned", err}
+	}
+	for i, k := range c.Adds {
+		if err := admitted(k, words[i]); err != nil {
+			return &Refusal{"unsigned", err}
+		}
+	}
+	return nil
 }
 
 // welcomes checks that a welcome is there exactly if somebody is added, and is for them.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"slices"
@@ -80,12 +81,12 @@ func TestTranscript(t *testing.T) {
 			m := &signal.Commit{Group: g.ID, Epoch: s.Epoch, Commit: unhex(s.Commit), Welcome: unhex(s.Welcome)}
 			for _, who := range []string{"chair", "a", "b", "c", "d"} { // in another's name
 				if who != s.From {
-					if _, r := g.Commit(who, m, waiting, nobody); r == nil || r.Why != "sender" {
+					if _, r := g.Commit(who, m, Door{Waiting: waiting, Gone: nobody}); r == nil || r.Why != "sender" {
 						t.Fatalf("%s: step %d by %s: %v", ts.Suite, i, who, r)
 					}
 				}
 			}
-			c, r := g.Commit(s.From, m, waiting, nobody)
+			c, r := g.Commit(s.From, m, Door{Waiting: waiting, Gone: nobody})
 			if r != nil {
 				t.Fatalf("%s: step %d: %v", ts.Suite, i, r)
 			}
@@ -100,10 +101,17 @@ func TestTranscript(t *testing.T) {
 			if want := slices.Sorted(maps.Keys(s.Leaves)); !slices.Equal(slices.Sorted(slices.Values(g.Members())), want) {
 				t.Errorf("%s: step %d: %v, want %v", ts.Suite, i, g.Members(), want)
 			}
-			if _, r := g.Commit(s.From, m, waiting, nobody); r == nil || r.Why != "late" {
+			if _, r := g.Commit(s.From, m, Door{Waiting: waiting, Gone: nobody}); r == nil || r.Why != "late" {
 				t.Errorf("%s: step %d again: %v", ts.Suite, i, r)
 			}
 		}
+	}
+}
+
+// say puts other authenticated data into a commit; its signature, which nobody checks here, is then wrong.
+func say(data string) func(*signal.Commit, *Group) {
+	return func(m *signal.Commit, _ *Group) {
+		m.Commit = bytes.Replace(m.Commit, []byte("\x04said"), append([]byte{byte(len(data))}, data...), 1)
 	}
 }
 
@@ -112,10 +120,11 @@ func TestRefusals(t *testing.T) {
 	first := ts.Steps[0]
 	good := signal.Commit{Epoch: 0, Commit: unhex(first.Commit), Welcome: unhex(first.Welcome)}
 	for name, tt := range map[string]struct {
-		change  func(*signal.Commit, *Group)
-		waiting func([]byte) (string, bool)
-		gone    func(string) bool
-		want    string
+		change   func(*signal.Commit, *Group)
+		waiting  func([]byte) (string, bool)
+		gone     func(string) bool
+		admitted func(mls.KeyPackage, string) error
+		want     string
 	}{
 		"another group":         {change: func(m *signal.Commit, _ *Group) { m.Group = make([]byte, 16) }, want: "group"},
 		"a later epoch":         {change: func(m *signal.Commit, _ *Group) { m.Epoch = 1 }, want: "late"},
@@ -124,6 +133,10 @@ func TestRefusals(t *testing.T) {
 		"nobody waits":          {waiting: func([]byte) (string, bool) { return "", false }, want: "not-admitted"},
 		"sender was removed":    {gone: func(string) bool { return true }, want: "sender"},
 		"no welcome":            {change: func(m *signal.Commit, _ *Group) { m.Welcome = nil }, want: "welcome"},
+		"no words":              {admitted: func(mls.KeyPackage, string) error { return nil }, want: "unsigned"}, // its data is "said"
+		"a wrong word":          {admitted: func(mls.KeyPackage, string) error { return errors.New("wrong") }, change: say(`["word"]`), want: "unsigned"},
+		"two words for one":     {admitted: func(mls.KeyPackage, string) error { return nil }, change: say(`["a","b"]`), want: "unsigned"},
+		"a word, nobody waits":  {admitted: func(mls.KeyPackage, string) error { return nil }, change: say(`["word"]`), waiting: func([]byte) (string, bool) { return "", false }, want: "not-admitted"},
 		"another's welcome":     {change: func(m *signal.Commit, _ *Group) { m.Welcome = unhex(ts.Steps[2].Welcome) }, want: "welcome"},
 	} {
 		g, waiting := begin(t, ts)
@@ -138,12 +151,12 @@ func TestRefusals(t *testing.T) {
 		if tt.gone == nil {
 			tt.gone = nobody
 		}
-		if _, r := g.Commit("chair", &m, tt.waiting, tt.gone); r == nil || r.Why != tt.want {
+		if _, r := g.Commit("chair", &m, Door{Waiting: tt.waiting, Gone: tt.gone, Admitted: tt.admitted}); r == nil || r.Why != tt.want {
 			t.Errorf("%s: %v, want %s", name, r, tt.want)
 		}
 		m = good
 		m.Group = g.ID
-		if _, r := g.Commit("chair", &m, waiting, nobody); r != nil || g.Epoch() != 1 { // a refusal has changed nothing
+		if _, r := g.Commit("chair", &m, Door{Waiting: waiting, Gone: nobody}); r != nil || g.Epoch() != 1 { // a refusal has changed nothing
 			t.Errorf("%s, then the right one: %v", name, r)
 		}
 	}

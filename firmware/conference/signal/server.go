@@ -174,7 +174,7 @@ type CommitRefused struct {
 	head
 	Group  []byte     `json:"group"`
 	Epoch  uint64     `json:"epoch"`
-	Why    string     `json:"why"` // late, group, form, sender, proposal, not-admitted, welcome
+	Why    string     `json:"why"` // late, group, form, sender, proposal, unsigned, not-admitted, welcome
 	Winner *Committed `json:"winner,omitempty"`
 }
 
@@ -232,7 +232,7 @@ type Alarm struct {
 	head
 	Participant string `json:"participant"`
 	Track       string `json:"track"`
-	Why         string `json:"why"` // word of package tripwire
+	Why         string `json:"why"` // word of package tripwire; without a track: code, unsigned
 	Text        Text   `json:"text"`
 }
 

@@ -127,10 +127,13 @@ export class Call {
       case 'speakers': this.speakers = m.speakers ?? []; break
       case 'please-mute': this.on.note({ what: 'please-mute', who: this.#nameOfParticipant(m.from) }); break
       case 'alarm':
-        if (m.track === '') this.on.note({ what: 'server', text: m.text }) // of the group, not of media
+        if (m.track === '') this.on.note({ what: 'server', who: this.#nameOfParticipant(m.participant), text: m.text }) // of the group, not of media
         else this.on.note({ what: 'tripwire', who: this.#nameOfParticipant(m.participant), detail: m.why })
         break
-      case 'error': console.warn('conference: the server says', m.to, m.why); break
+      case 'error':
+        console.warn('conference: the server says', m.to, m.why)
+        if (m.why === 'admission') this.on.note({ what: 'server', text: m.text })
+        break
     }
   }
 

@@ -303,7 +303,7 @@ class Screen {
     const line = {
       joined: () => t('nJoined', fill), left: () => t('nLeft', fill), frames: () => t('nFrames', fill), commit: () => t('nCommit', fill), tripwire: () => t('nTripwire', fill),
       muted: () => t('nMuted', fill), 'please-mute': () => t('nPlease', fill), passkey: () => t('nPasskey', fill), level: () => t('nLevel', { detail: word('level', n.detail ?? '') }),
-      server: () => (english() ? n.text?.en : n.text?.de) ?? ''
+      server: () => `${(english() ? n.text?.en : n.text?.de) ?? ''}${n.who ? ` (${n.who})` : ''}`
     }[n.what]()
     this.#line(line, n.what)
   }

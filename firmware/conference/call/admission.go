@@ -1,0 +1,85 @@
+package call
+
+import (
+	"bytes"
+	"errors"
+
+	"subrosa/firmware/conference/delivery"
+	"subrosa/firmware/conference/level"
+	"subrosa/firmware/conference/mls"
+	"subrosa/firmware/conference/signal"
+	"subrosa/firmware/roster"
+)
+
+// leafKey is what is known of a member's leaf.
+type leafKey struct {
+	key   []byte
+	chair bool
+}
+
+// maxIntruder is of how many commits without the chair's word of one seat people and journal are told.
+const maxIntruder = 3
+
+var errNoChair = errors.New("call: no chair's device is in the group")
+
+// took remembers the leaf of somebody who is in the group now, by the key package that members know it by, too.
+func (c *Call) took(s *Seat) {
+	chair := s.who.Role == roster.Chair
+	c.keys[s.id] = leafKey{s.kp.Key, chair}
+	if chair {
+		c.chairs[s.who.Member] = s.passkey
+	}
+}
+
+// admitted checks the chair's word for a key package as members do: signed by a chair's leaf of the group, or, for a chair who
+// comes back with the passkey of before, by its own key. Members do not rely on it, and check again.
+func (c *Call) admitted(k mls.KeyPackage, word string) error {
+	err := errNoChair
+	try := func(key []byte) bool {
+		err = c.o.Admitted(word, key, k.Ref(), k.Identity)
+		return err == nil
+	}
+	for _, l := range c.keys {
+		if l.chair && try(l.key) {
+			return nil
+		}
+	}
+	for _, s := range c.seats {
+		if s.who.Role != roster.Chair || !bytes.Equal(s.kp.Raw, k.Raw) {
+			continue
+		}
+		if passkey, known := c.chairs[s.who.Member]; known && bytes.Equal(passkey, s.passkey) && try(k.Key) {
+			return nil
+		}
+	}
+	return err
+}
+
+// admissible checks an admission when it comes, if there is a group to check it in.
+func (c *Call) admissible(s *Seat, word string) error {
+	if c.o.Admitted == nil || c.group == nil || !c.group.Founded() || !level.For(c.level).ChairSigned {
+		return nil
+	}
+	return c.admitted(s.kp, word)
+}
+
+// recheck drops an admission that does not hold any more, by time or because the chair who signed has gone, and asks for another.
+func (c *Call) recheck(s *Seat) {
+	if s.admission == "" || s.kp.Raw == nil || c.admissible(s, s.admission) == nil {
+		return
+	}
+	s.admission = ""
+	c.knocks(s)
+}
+
+// intruder is a member whose commit would have added somebody without the chair.
+func (c *Call) intruder(s *Seat, why *delivery.Refusal) {
+	s.wrongs++
+	c.o.Log.Warn("call: a commit would add somebody without the chair's word", "role", s.who.Role, "err", why)
+	if s.unsigned++; s.unsigned > maxIntruder {
+		return
+	}
+	c.warn(s, "unsigned", signal.Text{
+		DE: "Ein Gerät wollte jemanden ohne Unterschrift der Sitzungsleitung in die verschlüsselte Gruppe aufnehmen. Der Server hat es nicht zugelassen.",
+		EN: "A device wanted to take somebody into the encrypted group without the chair's signature. The server did not let it."})
+}
