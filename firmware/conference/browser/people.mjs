@@ -113,7 +113,7 @@ export function devices ({ colour, hz }, real) {
 
 // Person is a page in a browser context of its own.
 export class Person {
-  static async come (browser, server, i, { role = 'councillor', name = `Person ${i}`, mode, other, viewport = { width: 900, height: 640 }, lang = 'de', alone = true, scripts = [] } = {}) {
+  static async come (browser, server, i, { role = 'councillor', name = `Person ${i}`, mode, other, viewport = { width: 900, height: 640 }, lang = 'de', alone = true, scripts = [], own = true } = {}) {
     const p = new Person()
     Object.assign(p, { i, role, name, member: `m-${i}`, colour: colours[i % 6], hz: tones[i % 6], server, faults: [] })
     p.context = await browser.newContext({ locale: lang === 'de' ? 'de-DE' : 'en-GB', viewport })
@@ -122,8 +122,11 @@ export class Person {
     p.page.on('pageerror', (err) => p.faults.push(`script: ${err.message}`))
     p.page.on('console', (m) => { if (['error', 'warning'].includes(m.type())) p.faults.push(`${m.type()}: ${m.text()}`) })
     p.page.on('request', (r) => { const u = new URL(r.url()); if (u.origin !== server.url && !['data:', 'blob:'].includes(u.protocol)) p.faults.push(`request to ${u.origin}`) })
-    await p.page.addInitScript(devices, { colour: p.colour, hz: p.hz })
+    if (own) await p.page.addInitScript(devices, { colour: p.colour, hz: p.hz }) // else the browser's own, as launched
     for (const [run, argument] of scripts) await p.page.addInitScript(run, argument)
+    p.requests = []
+    p.page.on('request', (r) => p.requests.push(new URL(r.url()).pathname))
+    p.context.on('serviceworker', () => p.faults.push('a service worker'))
     const q = new URLSearchParams({ member: p.member, role, lang, ...(mode && { mode }), ...(other && { other: '1' }) })
     await p.page.goto(`${server.url}/test/login?${q}`)
     if (mode !== 'room') {

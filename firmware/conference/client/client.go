@@ -55,12 +55,13 @@ func Page() http.Handler {
 	})
 }
 
-// Files serves what the page loads: GET /client/….
+// Files serves what the page loads: GET /client/…. What lies in blur/ is asked for by people who want their background hidden, and
+// by nobody else.
 func Files() http.Handler {
 	files, err := fs.Sub(dist, "dist")
 	tag := `"` + Bundle() + `"`
 	return http.StripPrefix("/client/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, miss := fs.Stat(files, r.URL.Path); err != nil || miss != nil || r.URL.Path == "index.html" || r.URL.Path == "." {
+		if f, miss := fs.Stat(files, r.URL.Path); err != nil || miss != nil || f.IsDir() || r.URL.Path == "index.html" {
 			http.NotFound(w, r)
 			return
 		}

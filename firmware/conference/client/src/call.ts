@@ -475,6 +475,15 @@ export class Call {
     await this.#mine(source, false)
   }
 
+  // swap puts another picture in the place of one that is sent, if that still is.
+  async swap (source: Source, old: MediaStreamTrack, track: MediaStreamTrack): Promise<void> {
+    if (this.#tracks.get(source) !== old) { track.stop(); return }
+    this.#tracks.set(source, track)
+    track.onended = () => { void this.turnOff(source) }
+    await this.media?.swap(source, track)
+    this.on.changed()
+  }
+
   track (source: Source): MediaStreamTrack | undefined { return this.#tracks.get(source) }
 
   async #mine (source: Source, on: boolean): Promise<void> {

@@ -1,7 +1,10 @@
-// Devices: opening camera, microphone and screen, the check of them before joining, and the blurred picture.
+// Devices: opening camera, microphone and screen, and the check of them before joining. What is done to a picture is in background.ts.
 
-export const openCamera = async (): Promise<MediaStreamTrack> => first(await navigator.mediaDevices.getUserMedia({
-  video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 25, max: 30 } }
+// openCamera opens the camera; a small picture is enough for one that is worked on before it is sent.
+export const openCamera = async (small = false): Promise<MediaStreamTrack> => first(await navigator.mediaDevices.getUserMedia({
+  video: small
+    ? { width: { ideal: 640 }, height: { ideal: 360 }, frameRate: { ideal: 15, max: 30 } }
+    : { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 25, max: 30 } }
 }))
 
 export const openMicrophone = async (): Promise<MediaStreamTrack> => first(await navigator.mediaDevices.getUserMedia({
@@ -17,33 +20,6 @@ function first (s: MediaStream): MediaStreamTrack {
 }
 
 export const canShare = (): boolean => 'getDisplayMedia' in (navigator.mediaDevices ?? {})
-
-// soften gives a track with the whole picture blurred: small and stretched again, which needs no model and no filter.
-export function soften (track: MediaStreamTrack): MediaStreamTrack {
-  const video = document.createElement('video')
-  video.muted = true
-  video.playsInline = true
-  video.srcObject = new MediaStream([track])
-  void video.play()
-  const small = document.createElement('canvas')
-  const big = document.createElement('canvas')
-  const out = big.captureStream(20).getVideoTracks()[0]!
-  const timer = setInterval(() => {
-    if (track.readyState === 'ended') { clearInterval(timer); out.stop(); return }
-    if (video.videoWidth === 0) return
-    big.width = video.videoWidth
-    big.height = video.videoHeight
-    small.width = 32
-    small.height = Math.max(1, Math.round(32 * video.videoHeight / video.videoWidth))
-    small.getContext('2d')!.drawImage(video, 0, 0, small.width, small.height)
-    const g = big.getContext('2d')!
-    g.imageSmoothingQuality = 'high'
-    g.drawImage(small, 0, 0, big.width, big.height)
-  }, 50)
-  const stop = out.stop.bind(out)
-  out.stop = () => { clearInterval(timer); track.stop(); stop() }
-  return out
-}
 
 // meter calls back with the level of a microphone, 0 to 1, until it is stopped.
 export function meter (track: MediaStreamTrack, level: (v: number) => void): () => void {

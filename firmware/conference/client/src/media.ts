@@ -3,18 +3,10 @@
 // it that went out sealed.
 import type { Codec, Source } from './frames'
 import type { SendMid, TrackMid } from './signal'
+import { scriptUrl } from './trusted'
 import type { FromWorker, ToWorker, TrackCount, TransformOptions } from './wire'
 
 declare const RTCRtpScriptTransform: new (worker: Worker, options: TransformOptions) => unknown
-
-// The worker is the only script that the page may load by address, and this the only address (client.go: trusted-types).
-const trusted = (globalThis as { trustedTypes?: { createPolicy: (name: string, rules: { createScriptURL: (u: string) => string }) => { createScriptURL: (u: string) => string } } })
-  .trustedTypes?.createPolicy('client', {
-    createScriptURL: (u) => {
-      if (!/^\/client\/worker\.js$/.test(u)) throw new TypeError('media: no such worker')
-      return u
-    }
-  })
 
 const order: readonly Source[] = ['microphone', 'camera', 'screen']
 
@@ -60,7 +52,7 @@ export class Media {
   #idle: Array<() => void> = []
 
   constructor (workerUrl: string, readonly codec: Codec, readonly on: MediaEvents) {
-    this.worker = new Worker(trusted?.createScriptURL(workerUrl) ?? workerUrl, { type: 'module' })
+    this.worker = new Worker(scriptUrl(workerUrl), { type: 'module' })
     this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => { this.#hear(data) }
   }
 
@@ -238,7 +230,16 @@ export class Media {
       await this.silence(source)
       throw err
     }
-    track.enabled = true
+    if (t.sender.track !== null) t.sender.track.enabled = true
+  }
+
+  // swap sends another picture in the place of one that is sent; before a frame of that was sealed, it stays dark like it.
+  async swap (source: Source, track: MediaStreamTrack): Promise<void> {
+    const sender = this.#senders.get(source)?.sender
+    if (sender?.track == null) return
+    track.enabled = sender.track.enabled
+    await sender.replaceTrack(track)
+    if (source === 'camera') await layers(sender, track)
   }
 
   async #confirmed (id: string): Promise<void> {

@@ -1,6 +1,7 @@
 // Page draws the conference for people: before, lobby, call, end. German first.
+import { veil, veils, type Veil } from './background'
 import { Call, type Note } from './call'
-import { canShare, meter, openCamera, openMicrophone, openScreen, soften, tone } from './devices'
+import { canShare, meter, openCamera, openMicrophone, openScreen, tone } from './devices'
 import { h, icon, set, text } from './dom'
 import { EntryError, bind, me, type Identity } from './entry'
 import { newDevice } from './group'
@@ -50,15 +51,15 @@ async function before (): Promise<void> {
     return
   }
   if (!id.may) { location.assign(`/access/?room=${encodeURIComponent(room)}`); return }
-  if (kiosk) { await enter({ name: word('role', 'room'), mic: false, cam: false, screen: false, alone: true, mode: 'room' }, false); return }
+  if (kiosk) { await enter({ name: word('role', 'room'), mic: false, cam: false, screen: false, alone: true, mode: 'room' }, 'none'); return }
   const name = h('input', { id: 'name', name: 'name', maxlength: 60, required: true, autocomplete: 'name', 'aria-describedby': 'name-hint' })
   name.value = sessionStorage.getItem('name') ?? ''
   const alone = h('input', { type: 'checkbox', name: 'alone' })
   const companion = h('input', { type: 'checkbox', name: 'companion' })
-  const blur = h('input', { type: 'checkbox', name: 'soft' })
+  const hidden = behind('none', () => { check.stop() })
   const fault = h('p', { class: 'fault', role: 'alert' })
   const button = h('button', { class: 'main' }, t('join'))
-  const check = deviceCheck()
+  const check = deviceCheck(() => hidden.value as Veil)
   const form = h('form', {
     class: 'card', submit: (e) => {
       e.preventDefault()
@@ -66,7 +67,7 @@ async function before (): Promise<void> {
       sessionStorage.setItem('name', name.value.trim())
       button.disabled = true
       check.stop()
-      void enter({ name: name.value.trim(), mic: false, cam: false, screen: false, alone: alone.checked, mode: companion.checked ? 'companion' : 'person' }, blur.checked)
+      void enter({ name: name.value.trim(), mic: false, cam: false, screen: false, alone: alone.checked, mode: companion.checked ? 'companion' : 'person' }, hidden.value as Veil)
         .catch((err: unknown) => {
           button.disabled = false
           text(fault, err instanceof EntryError ? err.message : t('fEntry'))
@@ -76,13 +77,20 @@ async function before (): Promise<void> {
   h('h1', {}, room), h('p', { class: 'soft' }, `${word('role', id.role)} · ${t('offHint')}`),
   h('label', { for: 'name' }, t('name')), name, h('p', { id: 'name-hint', class: 'soft' }, t('nameHint')),
   h('label', { class: 'tick' }, alone, h('span', {}, t('alone'))), h('label', { class: 'tick' }, companion, h('span', {}, t('companion'))),
-  h('label', { class: 'tick' }, blur, h('span', {}, t('soft'), h('small', {}, t('softHint')))),
+  h('label', { for: 'behind' }, t('behind')), hidden, h('p', { class: 'soft' }, t('behindHint')),
   check.root, fault, button)
   app.replaceChildren(h('main', { class: 'before' }, form), foot())
   name.focus()
 }
 
-function deviceCheck (): { root: HTMLElement, stop: () => void } {
+// behind lets people choose what is seen of what is behind them.
+function behind (now: Veil, chosen: (v: Veil) => void): HTMLSelectElement {
+  const label: Record<Veil, string> = { none: t('veilNone'), blur: t('veilBlur'), neutral: t('veilNeutral'), whole: t('veilWhole') }
+  const s = h('select', { id: 'behind', name: 'behind', 'aria-label': t('behind'), change: () => { chosen(s.value as Veil) } }, ...veils.map((v) => h('option', { value: v, selected: v === now }, label[v])))
+  return s
+}
+
+function deviceCheck (how: () => Veil): { root: HTMLElement, stop: () => void } {
   const video = h('video', { autoplay: true, playsinline: true, muted: true, hidden: true, 'aria-label': t('camera') })
   video.muted = true
   const bar = h('meter', { min: 0, max: 1, value: 0, hidden: true, 'aria-label': t('micLevel') })
@@ -91,7 +99,9 @@ function deviceCheck (): { root: HTMLElement, stop: () => void } {
   const stop = (): void => { for (const end of ends.splice(0)) end(); video.hidden = bar.hidden = true; video.srcObject = null }
   const camera = h('button', { type: 'button', click: () => {
     text(fault, '')
-    openCamera().then((track) => { ends.push(() => { track.stop() }); video.srcObject = new MediaStream([track]); video.hidden = false }, () => { text(fault, t('fCamera')) })
+    const show = (track: MediaStreamTrack): void => { ends.push(() => { track.stop() }); video.srcObject = new MediaStream([track]); video.hidden = false }
+    stop()
+    openCamera(how() !== 'none').then((track) => hide(track, how(), (_, instead) => { text(fault, t('fBehind')); show(instead) })).then(show, () => { text(fault, t('fCamera')) })
   } }, t('checkCamera'))
   const mic = h('button', { type: 'button', click: () => {
     text(fault, '')
@@ -102,18 +112,21 @@ function deviceCheck (): { root: HTMLElement, stop: () => void } {
   return { root, stop }
 }
 
+const hide = async (camera: MediaStreamTrack, how: Veil, failed: (given: MediaStreamTrack | undefined, instead: MediaStreamTrack) => void): Promise<MediaStreamTrack> =>
+  how === 'none' ? camera : await veil(camera, how, (why, given, instead) => { console.warn('conference: background:', why); failed(given, instead) })
+
 function message (line: string, action?: [string, () => void], more?: string): void {
   app.replaceChildren(h('main', { class: 'before' }, h('div', { class: 'card', role: 'status' }, h('h1', {}, room), h('p', { class: 'lead' }, line), more !== undefined && h('p', { class: 'soft' }, more),
     action && h('button', { class: 'main', click: action[1] }, action[0]))), foot())
 }
 
-async function enter (self: Self, soft: boolean): Promise<void> {
+async function enter (self: Self, how: Veil): Promise<void> {
   const device = await newDevice()
   const bound = await bind(room, device.publicKey, english())
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
   const url = `${scheme}://${location.host}/room/${encodeURIComponent(room)}/signal`
   const screen: Screen = new Screen(new Call({ url, workerUrl: '/client/worker.js', origin: location.origin, device, bound, self },
-    { changed: () => { screen.draw() }, note: (n) => { screen.note(n) } }), soft)
+    { changed: () => { screen.draw() }, note: (n) => { screen.note(n) } }), how)
   Object.assign(window, { conference: screen.call }) // for the browser's console, and for tests: nothing here is secret from its owner
   screen.call.start()
 }
@@ -132,7 +145,7 @@ class Screen {
   #wait = ''
   #quality = ''
 
-  constructor (readonly call: Call, readonly soft: boolean) {
+  constructor (readonly call: Call, public veil: Veil) {
     this.tiles = new Tiles(call, () => { set(this.#parts.sound!, { hidden: false }) })
     if (kiosk) this.tiles.view = 'speaker'
     setInterval(() => { void this.#net() }, 3000)
@@ -216,6 +229,7 @@ class Screen {
     return h('nav', { class: 'bar', 'aria-label': t('title') },
       !silent && button('microphone', () => { void this.#toggle('microphone') }, 'M'),
       !silent && button('camera', () => { void this.#toggle('camera') }, 'K'),
+      !silent && !kiosk && behind(this.veil, (v) => { void this.#behind(v) }),
       !kiosk && canShare() && button('screen', () => { void this.#toggle('screen') }, 'B'),
       button('hand', () => { c.hand((c.person(c.leaf)?.hand ?? 0) === 0) }, 'H'),
       !kiosk && button('chat', () => { this.#open('chat') }, 'C'),
@@ -264,6 +278,8 @@ class Screen {
     show('people', t('people'), this.#panel === 'people', String(c.members.length))
     show('view', this.tiles.audioOnly ? t('audioOnly') : t(this.tiles.view), undefined)
     show('leave', t('leave'), undefined)
+    const behind = this.#root?.querySelector('select[name=behind]')
+    if (behind) set(behind, { disabled: this.#busy.has('camera') })
   }
 
   async #toggle (source: Source): Promise<void> {
@@ -280,11 +296,37 @@ class Screen {
     }
   }
 
+  // behind changes what is seen behind the person: the camera ends at once, and what comes in its place is as it is wanted now.
+  async #behind (v: Veil): Promise<void> {
+    const c = this.call
+    this.veil = v
+    const old = c.track('camera')
+    if (old === undefined || this.#busy.has('camera')) return
+    this.#busy.add('camera')
+    this.draw()
+    old.stop()
+    try {
+      await c.swap('camera', old, await this.#camera())
+    } catch {
+      this.#line(t('fCamera'))
+      await c.turnOff('camera')
+    } finally {
+      this.#busy.delete('camera')
+      this.draw()
+    }
+  }
+
+  async #camera (): Promise<MediaStreamTrack> {
+    return await hide(await openCamera(this.veil !== 'none'), this.veil, (given, instead) => {
+      this.#line(t('fBehind'))
+      if (given !== undefined) void this.call.swap('camera', given, instead)
+    })
+  }
+
   async #turnOn (source: Source): Promise<void> {
     let track: MediaStreamTrack
     try {
-      track = source === 'microphone' ? await openMicrophone() : source === 'camera' ? await openCamera() : await openScreen()
-      if (source === 'camera' && this.soft) track = soften(track)
+      track = source === 'microphone' ? await openMicrophone() : source === 'camera' ? await this.#camera() : await openScreen()
     } catch {
       this.#line(t(source === 'microphone' ? 'fMicrophone' : source === 'camera' ? 'fCamera' : 'fScreen'))
       return
