@@ -91,13 +91,9 @@ func closeToOthers() error {
 // ownWriters returns the eventfds and pipes that this process made for itself: marked to be closed by exec, which is
 // what those it was given cannot be, and, of pipes, with both ends here.
 func ownWriters() ([]int, error) {
-	// The runtime makes its eventfd with the first descriptor that is waited for.
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, fmt.Errorf("seal: %w", err)
+	if err := startPoller(); err != nil {
+		return nil, err
 	}
-	r.Close()
-	w.Close()
 	var own []int
 	ends := map[string][]int{}
 	for fd := range maxFD() {
@@ -120,6 +116,16 @@ func ownWriters() ([]int, error) {
 		}
 	}
 	return own, nil
+}
+
+// startPoller has the runtime make what it waits by, epoll and an eventfd, which it does with the first descriptor that
+// is waited for.
+func startPoller() error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("seal: %w", err)
+	}
+	return errors.Join(r.Close(), w.Close())
 }
 
 // maxFD is beyond all descriptors that this process can have, at most 4096.

@@ -16,6 +16,9 @@ func Probe() error { return errSystem }
 // Inside fails.
 func Inside(Rights) error { return errSystem }
 
+// Seal fails.
+func (Server) Seal() error { return errSystem }
+
 // Box is the outer seal.
 type Box struct {
 	Read, List []string

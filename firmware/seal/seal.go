@@ -8,7 +8,7 @@
 // The outer seal is laid by whoever starts the program, so that a program that means ill cannot leave it out: no
 // network, no other process, no file but those of the box. The inner seal is laid by the program itself as soon as it
 // has opened what it needs; then an attacker who takes it over finds nothing left to open. A sensor gets both, a parser
-// of foreign bytes may do with the inner one.
+// of foreign bytes may do with the inner one. A network server keeps more than both: see Server.
 //
 // Enforcement: Landlock (landlock(7), from Linux 6.12) for files, sockets and signals; seccomp filters (seccomp(2)) with an
 // allow-list, in which each system call says why it is there; no_new_privs; empty capability sets; rlimits. What the
@@ -52,6 +52,30 @@ type Rights struct {
 	without layer
 }
 
+// Server is what a network server keeps when Seal has sealed it: it goes on to accept, read and send on the sockets that
+// it has opened, to read the clock, and to log. It cannot listen at another port, start anything, or look at others.
+type Server struct {
+	Folders []string // whose files may be read, written, made, renamed and removed; nothing else be made there, nothing run
+	Read    []string // files, and folders with all below, that may be read; what is not there is left out
+	List    []string // folders that may be listed, but nothing in them read
+
+	// Ports are those that TCP connections may be made to, at any address. None: no TCP socket can be made.
+	Ports []uint16
+
+	// Sockets are folders of Unix sockets that may be connected to, before Landlock's ABI 9 those of other folders, too.
+	// None: no Unix socket can be made.
+	Sockets []string
+
+	// UDP lets sockets be made that send anywhere, at ports that the kernel chooses, before Landlock's ABI 10 at any.
+	UDP bool
+
+	FileSize uint64 // bytes that a file may become long; 0: any
+
+	// Tests prove by these that a denial comes from where it is said to: layers left out, calls allowed again.
+	without layer
+	allow   []uint32
+}
+
 // layer is one of the mechanisms, for tests.
 type layer uint8
 
@@ -59,7 +83,7 @@ const (
 	landlocked layer = 1 << iota
 	filtered
 	undumpable
-	powerless // no capabilities; the box only
+	powerless // no capabilities; boxes and servers
 )
 
 // denied says what could not be taken away.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -44,6 +45,15 @@ type trial struct {
 	Inside  bool  // seal from inside
 	Without layer // leaving this out
 	Allow   []uint32
+	Server  *world // as a server, not from inside
+}
+
+// list is what it tries.
+func (tr *trial) list() []attempt {
+	if tr.Server != nil {
+		return tr.Server.attempts(tr.Dir, tr.Victim)
+	}
+	return attempts(tr.Dir, tr.Victim)
 }
 
 // told is what it tells, one line for each attempt and thread. Descriptors are those it finds itself with.
@@ -62,7 +72,7 @@ func subject(order string) {
 	if err := json.Unmarshal([]byte(order), &tr); err != nil {
 		die(err)
 	}
-	all := attempts(tr.Dir, tr.Victim)
+	all := tr.list()
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	var lines []told
@@ -89,6 +99,12 @@ func subject(order string) {
 			r.Calls = append(r.Calls, Call{Name: "allowed again", Nr: nr})
 		}
 		if err := Inside(r); err != nil {
+			die(err)
+		}
+	}
+	if tr.Server != nil {
+		signal.Ignore(unix.SIGXFSZ)
+		if err := tr.Server.keeps(tr.Dir, tr.Without, tr.Allow).Seal(); err != nil {
 			die(err)
 		}
 	}
@@ -173,7 +189,7 @@ func run(t *testing.T, box *Box, tr trial) map[string][]told {
 	for _, l := range lines {
 		by[l.Attempt] = append(by[l.Attempt], l)
 	}
-	for _, a := range attempts(tr.Dir, tr.Victim) {
+	for _, a := range tr.list() {
 		if len(by[a.name]) != 6 {
 			t.Fatalf("%s was tried on %d threads, want 6", a.name, len(by[a.name]))
 		}
