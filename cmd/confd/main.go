@@ -2,8 +2,11 @@
 // forwards media that it cannot open. On the unit, or the same program on a machine between the networks.
 //
 //	reads   conference.json (--config), certificates and roster beside it
-//	writes  --state: access.json, access-key.json, roster-ROOM.json, outbox/, journal/ (if the unit's is not reached by socket)
-//	listens HTTPS :8444 (development 127.0.0.1:8082), UDP and TCP 3478, metrics 127.0.0.1:9466
+//	writes  --state: access.json, access-key.json, roster-ROOM.json (as the site said it last; ROOM is the room's id), outbox/,
+//	        journal/ (of rooms whose unit is not reached by socket)
+//	listens HTTPS :8444 (development 127.0.0.1:8082), UDP and TCP 3478, metrics 127.0.0.1:9466, --state/invite.sock
+//
+// When all that is open, and before the first byte from outside is read, it seals itself: see seal.go.
 package main
 
 import (
@@ -43,13 +46,15 @@ type options struct {
 	config, state string
 	invite        string
 	json          bool
+	unsealed      bool
 }
 
 func parse(args []string) (o options, err error) {
 	f := flag.NewFlagSet("confd", flag.ContinueOnError)
 	f.StringVar(&o.config, "config", "/etc/subrosa/conference.json", "the conference's `file`")
 	f.StringVar(&o.state, "state", "./.state", "`folder` of the conference's states")
-	f.StringVar(&o.invite, "first-invite", "", "print a single-use link with which the clerk of a `room` sets up their passkey, and end")
+	f.StringVar(&o.invite, "first-invite", "", "print a single-use link with which the clerk of a `room` sets up their passkey, and end; also while the conference runs")
+	f.BoolVar(&o.unsealed, "unsealed", false, "keep the rights that the kernel could take away: development, or an old kernel; said in log, health and metrics")
 	f.BoolVar(&o.json, "json", false, "log as JSON lines")
 	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return o, err
@@ -71,16 +76,29 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	log := newLog(o.json)
+	if o.invite != "" {
+		if asked, err := askRunning(ctx, o.state, o.invite, os.Stdout); asked || err != nil {
+			return err
+		}
+	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // little is allocated once calls run: memory is worth more than the collector's time
 	}
-	s, err := assemble(c, o, newLog(o.json))
+	s, err := assemble(c, o, log)
 	if err != nil {
-		return err
+		return alreadyRuns(o, err)
 	}
 	defer s.close()
-	if o.invite != "" {
+	switch {
+	case o.invite != "":
 		return s.firstInvite(o.invite, os.Stdout)
+	case o.unsealed:
+		log.Warn("the conference runs UNSEALED: whoever takes it over has all rights of its user")
+	default:
+		if err := s.seal(o.state); err != nil {
+			return err
+		}
 	}
 	return s.run(ctx)
 }

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -18,9 +16,7 @@ import (
 	"subrosa/firmware/conference/call"
 	"subrosa/firmware/conference/client"
 	"subrosa/firmware/conference/level"
-	"subrosa/firmware/conference/notebook"
 	"subrosa/firmware/conference/sfu"
-	"subrosa/firmware/journal"
 	"subrosa/firmware/report"
 	"subrosa/firmware/roster"
 	"subrosa/firmware/shadow"
@@ -32,7 +28,8 @@ import (
 type room struct {
 	id     string
 	roster *roster.Roster
-	file   bool // the roster is that of a file
+	file   bool   // the roster is that of a file
+	saved  string // else where it is kept, so that who is signed in still is after a restart
 	call   *call.Call
 
 	mu      sync.Mutex
@@ -61,18 +58,16 @@ func (r *room) last() call.Report {
 
 // openRoom takes up the roster: that of the file, else as the site said it last.
 func openRoom(c Config, conf Room, folder state.Folder) (*room, error) {
-	r := &room{id: conf.ID, want: want{level: level.Confidential}, file: conf.Roster != ""}
+	r := &room{id: conf.ID, want: want{level: level.Confidential}, file: conf.Roster != "", saved: folder.Path("roster-" + conf.ID)}
 	if c.Broker == "" {
 		r.want = want{conf.Level, true}
 	}
-	list, err := roster.Load(folder.Path("roster-" + conf.ID))
-	if err != nil {
-		return nil, err
+	if !r.file {
+		var err error
+		r.roster, err = roster.Load(r.saved)
+		return r, err
 	}
-	r.roster = list
-	if conf.Roster == "" {
-		return r, nil
-	}
+	r.roster = &roster.Roster{}
 	where, err := time.LoadLocation(c.Timezone)
 	if err != nil {
 		return nil, fmt.Errorf("config: timezone: %w", err)
@@ -86,7 +81,7 @@ func openRoom(c Config, conf Room, folder state.Folder) (*room, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config: roster: %s: %w", conf.Roster, err)
 	}
-	_, err = list.Replace(time.Now(), members)
+	_, err = r.roster.Replace(time.Now(), members)
 	return r, err
 }
 
@@ -189,6 +184,9 @@ func (s *server) follow(site *shadow.Shadow, r *room) error {
 		if err == nil {
 			_, err = r.roster.Replace(time.Now(), members) // tells access, which tells the calls
 		}
+		if err == nil {
+			err = r.roster.Save(r.saved)
+		}
 		if err != nil {
 			s.log.Error("confd: roster", "room", r.id, "err", err)
 		}
@@ -208,93 +206,6 @@ func (c seatCounter) Collect(ch chan<- prometheus.Metric) {
 		rep := r.last()
 		ch <- prometheus.MustNewConstMetric(seatsDesc, prometheus.GaugeValue, float64(rep.Seats), id, string(rep.Level))
 	}
-}
-
-// books are the journals that entries of each room go to.
-type books struct {
-	by    map[string]journal.Appender
-	open  []*journal.Journal
-	queue chan journal.Entry
-}
-
-func openBooks(c Config, dir string) (books, error) {
-	b := books{by: map[string]journal.Appender{}, queue: make(chan journal.Entry, 1024)}
-	var own *journal.Journal
-	for _, r := range c.Rooms {
-		if r.Journal != "" {
-			b.by[r.ID] = notebook.Dial(r.Journal)
-			continue
-		}
-		if own == nil {
-			var err error
-			if own, err = journal.Open(filepath.Join(dir, "journal"), journal.Options{Now: time.Now}); err != nil {
-				return b, err
-			}
-			b.open = append(b.open, own)
-		}
-		b.by[r.ID] = own
-	}
-	return b, nil
-}
-
-// Append writes an entry of a room.
-func (b books) Append(ctx context.Context, e journal.Entry) (journal.Receipt, error) {
-	j := b.by[e.Room]
-	if j == nil {
-		for _, x := range b.by { // of no room: access says so of lock-outs
-			j = x
-		}
-	}
-	return j.Append(ctx, e)
-}
-
-// note has an entry written soon: calls do not wait for a disk.
-func (b books) note(room, kind string, payload map[string]any) {
-	p, err := json.Marshal(payload)
-	if err != nil {
-		return
-	}
-	select {
-	case b.queue <- journal.Entry{Kind: kind, Time: time.Now(), Quality: "unsynced", Room: room, Requires: requires[kind], Payload: p}:
-	default: // a flood of alarms; the counters have them
-	}
-}
-
-var requires = map[string][]string{call.KindBegan: {"vk-e2ee"}, call.KindEnded: {"vk-e2ee"}, call.KindAlarm: {"vk-e2ee"}, call.KindRegroup: {"vk-e2ee"},
-	call.KindRemoved: {"vk-roles"}, call.KindLevel: {"vk-roles"}, call.KindStream: {"vk-roles"}}
-
-// run writes what is noted until ctx ends.
-func (b books) run(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			for {
-				select {
-				case e := <-b.queue:
-					b.write(e)
-				default:
-					return nil
-				}
-			}
-		case e := <-b.queue:
-			b.write(e)
-		}
-	}
-}
-
-func (b books) write(e journal.Entry) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	_, _ = b.Append(ctx, e) // a unit that restarts misses an entry; counters have it
-}
-
-func (b books) close() error {
-	for _, j := range b.open {
-		if err := j.Close(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // media is checked here to fit what calls want.

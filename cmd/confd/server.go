@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -45,13 +44,18 @@ type server struct {
 	metrics net.Listener
 	reg     *prometheus.Registry
 	books   books
+	invites net.Listener // nil: none
+	sealed  bool
+	begun   chan struct{} // closed when bytes from outside may be read
+	begin   func()        // closes it, once
 	work    sync.WaitGroup
 	more    func(*http.ServeMux) // routes of tests; nil
 }
 
 // assemble is the wiring diagram.
 func assemble(c Config, o options, log *slog.Logger) (*server, error) {
-	s := &server{c: c, log: log, rooms: map[string]*room{}, reg: prometheus.NewRegistry()}
+	s := &server{c: c, log: log, rooms: map[string]*room{}, reg: prometheus.NewRegistry(), begun: make(chan struct{})}
+	s.begin = sync.OnceFunc(func() { close(s.begun) })
 	folder, err := state.Open(o.state)
 	if err != nil {
 		return nil, err
@@ -78,6 +82,9 @@ func assemble(c Config, o options, log *slog.Logger) (*server, error) {
 	}
 	if o.invite != "" {
 		return s, nil
+	}
+	if s.invites, err = openInvites(o.state, log); err != nil {
+		return nil, err
 	}
 	if err := s.openMedia(); err != nil {
 		return nil, err
@@ -108,16 +115,36 @@ func (s *server) openAccess(c Config, o options, folder state.Folder, rosters ma
 	return access.Open(ao)
 }
 
-// openMedia opens the one port.
+// listenTCP opens a port, not of MPTCP, which Landlock does not look at.
+func listenTCP(address string) (net.Listener, error) {
+	var c net.ListenConfig
+	c.SetMultipathTCP(false)
+	return c.Listen(context.Background(), "tcp", address)
+}
+
+// held accepts nothing until open is closed.
+type held struct {
+	net.Listener
+	open <-chan struct{}
+}
+
+// Accept returns the next connection.
+func (h held) Accept() (net.Conn, error) {
+	<-h.open
+	return h.Listener.Accept()
+}
+
+// openMedia opens the one port. What comes to it waits until the server runs.
 func (s *server) openMedia() error {
 	udp, err := batch.Listen("udp", s.c.Media)
 	if err != nil {
 		return fmt.Errorf("media: %w", err)
 	}
-	tcp, err := net.Listen("tcp", udp.LocalAddr().String())
+	tcp, err := listenTCP(udp.LocalAddr().String())
 	if err != nil {
 		return fmt.Errorf("media: %w", err)
 	}
+	udp.Wait, tcp = s.begun, held{tcp, s.begun}
 	local := loopback(s.c.Listen)
 	if s.relay, err = relay.New(relay.Options{UDP: udp, TCP: tcp, Addresses: s.c.Addresses, Loopback: local, Log: s.log}); err != nil {
 		return err
@@ -127,15 +154,15 @@ func (s *server) openMedia() error {
 }
 
 func (s *server) listen() (err error) {
-	s.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.sfu.Metrics(), s.seats())
+	s.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.sfu.Metrics(), s.seats(), s.isSealed())
 	if s.site != nil {
 		s.reg.MustRegister(s.site.Metrics())
 	}
-	if s.pages, err = net.Listen("tcp", s.c.Listen); err != nil {
+	if s.pages, err = listenTCP(s.c.Listen); err != nil {
 		return fmt.Errorf("pages: %w", err)
 	}
 	if s.c.Metrics != "" {
-		if s.metrics, err = net.Listen("tcp", s.c.Metrics); err != nil {
+		if s.metrics, err = listenTCP(s.c.Metrics); err != nil {
 			return fmt.Errorf("metrics: %w", err)
 		}
 	}
@@ -189,18 +216,19 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 func (s *server) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	s.begin()
 	fatal := make(chan error, 8)
-	begin := func(name string, f func(context.Context) error) {
+	start := func(name string, f func(context.Context) error) {
 		s.work.Go(func() {
 			if err := f(ctx); err != nil && ctx.Err() == nil {
 				fatal <- fmt.Errorf("%s: %w", name, err)
 			}
 		})
 	}
-	begin("access", s.access.Run)
-	begin("journal", s.books.run)
+	start("access", s.access.Run)
+	start("journal", s.books.run)
 	if s.site != nil {
-		begin("site", s.site.Run)
+		start("site", s.site.Run)
 	}
 	for _, r := range s.rooms {
 		s.work.Go(func() { r.call.Run(ctx.Done()) })
@@ -215,7 +243,12 @@ func (s *server) run(ctx context.Context) error {
 		serve(s.metrics, ms, fatal)
 		defer ms.Close()
 	}
-	s.log.Info("conference runs", "pages", s.c.Access.URL, "media", s.sfu.Addr(), "client", client.Bundle())
+	if s.invites != nil {
+		is := &http.Server{Handler: s.inviteHandler(), ReadHeaderTimeout: 5 * time.Second}
+		serve(s.invites, is, fatal)
+		defer is.Close()
+	}
+	s.log.Info("conference runs", "sealed", s.sealed, "pages", s.c.Access.URL, "media", s.sfu.Addr(), "client", client.Bundle())
 	var err error
 	select {
 	case <-ctx.Done():
@@ -247,7 +280,7 @@ func serve(l net.Listener, s *http.Server, fatal chan<- error) {
 
 // health says that the parts answer, and how many sit in calls.
 func (s *server) health(w http.ResponseWriter, _ *http.Request) {
-	out := map[string]any{"ok": true, "client": client.Bundle()}
+	out := map[string]any{"ok": true, "sealed": s.sealed, "client": client.Bundle()}
 	rooms := map[string]any{}
 	for id, r := range s.rooms {
 		rep := r.last()
@@ -256,15 +289,6 @@ func (s *server) health(w http.ResponseWriter, _ *http.Request) {
 	out["rooms"] = rooms
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(out) // who has gone needs no answer
-}
-
-func (s *server) firstInvite(room string, w io.Writer) error {
-	m, err := s.access.FirstInvite(room)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(w, m.Link)
-	return err
 }
 
 func (s *server) close() {
@@ -282,6 +306,7 @@ func (s *server) close() {
 		errs = append(errs, s.sfu.Close())
 	}
 	errs = append(errs, s.books.close())
+	s.begin() // what still waits finds its socket closed
 	if err := errors.Join(errs...); err != nil {
 		s.log.Warn("stopped", "err", err)
 	}

@@ -85,6 +85,9 @@ type Conn struct {
 
 	// Foreign, if set, gets a datagram first and says whether it was for somebody else.
 	Foreign func(b []byte, from netip.AddrPort) bool
+
+	// Wait, if set, has to be closed before the first datagram is read: a server seals itself meanwhile.
+	Wait <-chan struct{}
 }
 
 // Listen opens a socket; network is udp, udp4 or udp6.
@@ -144,6 +147,9 @@ func (c *Conn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 }
 
 func (c *Conn) fill() error {
+	if c.Wait != nil {
+		<-c.Wait
+	}
 	for i := range c.in.hdrs {
 		c.in.hdrs[i].hdr.Namelen = unix.SizeofSockaddrInet6
 		c.in.iovs[i].SetLen(size)

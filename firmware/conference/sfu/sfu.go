@@ -27,6 +27,7 @@ import (
 	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/logging"
+	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
 
 	"subrosa/firmware/conference/batch"
@@ -71,8 +72,13 @@ func New(o Options) (*SFU, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sfu: %w", err)
 	}
+	interfaces, err := stdnet.NewNet() // as they are now: a server that is sealed cannot ask again
+	if err != nil {
+		return nil, fmt.Errorf("sfu: addresses of this machine: %w", err)
+	}
 	e := Settings(o)
-	e.SetICEUDPMux(ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: o.UDP, Logger: quiet{}.NewLogger("")}))
+	e.SetNet(interfaces)
+	e.SetICEUDPMux(ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: o.UDP, Net: interfaces, Logger: quiet{}.NewLogger("")}))
 	if o.TCP != nil {
 		e.SetICETCPMux(webrtc.NewICETCPMux(quiet{}.NewLogger(""), o.TCP, 32))
 	}
@@ -84,6 +90,7 @@ func New(o Options) (*SFU, error) {
 func Settings(o Options) webrtc.SettingEngine {
 	e := webrtc.SettingEngine{LoggerFactory: quiet{}}
 	e.SetLite(true)
+	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled) // clients come by themselves: their names need not be looked up
 	e.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM)
 	_ = e.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)
 	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6})
