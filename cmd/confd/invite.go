@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"subrosa/firmware/journal"
 )
@@ -64,7 +65,7 @@ func (s *server) inviteHandler() http.Handler {
 // askRunning asks the conference that runs with this state folder, if there is one.
 func askRunning(ctx context.Context, dir, room string, w io.Writer) (asked bool, err error) {
 	path := filepath.Join(dir, inviteSocket)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", path)
 	}}}
 	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://confd/first-invite/"+url.PathEscape(room), nil)

@@ -90,15 +90,11 @@ func run(ctx context.Context, args []string) error {
 		return alreadyRuns(o, err)
 	}
 	defer s.close()
-	switch {
-	case o.invite != "":
+	if o.invite != "" {
 		return s.firstInvite(o.invite, os.Stdout)
-	case o.unsealed:
-		log.Warn("the conference runs UNSEALED: whoever takes it over has all rights of its user")
-	default:
-		if err := s.seal(o.state); err != nil {
-			return err
-		}
+	}
+	if err := s.seal(o); err != nil {
+		return err
 	}
 	return s.run(ctx)
 }

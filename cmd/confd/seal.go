@@ -22,8 +22,12 @@ const mostFile = 64 << 20
 
 // seal takes from this process what it does not need any more: all is open, and nothing from outside has been read.
 // Configuration, certificates, keys and a roster's file are read at the start and then never again.
-func (s *server) seal(state string) error {
-	keeps, err := s.keeps(state)
+func (s *server) seal(o options) error {
+	if o.unsealed {
+		s.log.Warn("the conference runs UNSEALED: whoever takes it over has all rights of its user")
+		return nil
+	}
+	keeps, err := s.keeps(o.state)
 	if err != nil {
 		return err
 	}
@@ -115,7 +119,7 @@ func resolvConf(path string) string {
 // warm reads what libraries would look for later.
 func warm(c Config) {
 	net.DefaultResolver.PreferGo = true // C's would load libraries
-	time.Now().Zone()                   // of the log
+	_, _ = time.Now().Zone()            // of the log
 	mime.TypeByExtension(".js")
 	if c.Access.SSO != nil {
 		_, _ = x509.SystemCertPool() // without one, the issuer's certificate does not hold, which the sign-in says

@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"subrosa/firmware/conference/access"
-	"subrosa/firmware/conference/tripwire"
 	"subrosa/firmware/roster"
+	"subrosa/firmware/seal"
 )
 
 const rosterCSV = "id,role,devices,from,to\nm-0,chair,,,\nm-1,clerk,,,\nm-2,councillor,,,\nm-3,councillor,,,\nm-4,councillor,,,\nm-5,councillor,,,\n"
@@ -29,20 +29,43 @@ type testServer struct {
 	stop func() error
 }
 
-func startServer(t testing.TB, level, broker string, more func(*testServer, *http.ServeMux)) *testServer {
+// theRoom has its level and roster by MQTT if there is a broker.
+func theRoom(level, broker string) map[string]any {
+	room := map[string]any{"id": "ratssaal", "name": "Ratssaal"}
+	if broker == "" {
+		room["level"], room["roster"] = level, "roster.csv"
+	}
+	return room
+}
+
+// sealIfPossible returns the arguments by which a conference runs unsealed where this kernel cannot.
+func sealIfPossible() []string {
+	if seal.Probe() != nil {
+		return []string{"--unsealed"}
+	}
+	return nil
+}
+
+// confFile writes a configuration with a roster beside it and returns its path.
+func confFile(t testing.TB, rooms ...map[string]any) string {
+	t.Helper()
+	return confFileWith(t, nil, rooms...)
+}
+
+// confFileWith changes it first.
+func confFileWith(t testing.TB, change func(map[string]any), rooms ...map[string]any) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "roster.csv"), []byte(rosterCSV), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	port := freePort(t)
-	room := map[string]any{"id": "ratssaal", "name": "Ratssaal", "level": level, "roster": "roster.csv"}
-	if broker != "" {
-		room = map[string]any{"id": "ratssaal", "name": "Ratssaal"}
-	}
-	conf := map[string]any{"id": "konferenz", "rooms": []any{room}, "broker": broker,
-		"listen": fmt.Sprintf("127.0.0.1:%d", port), "plain": true, "media": "127.0.0.1:0", "metrics": "127.0.0.1:0",
+	conf := map[string]any{"id": "konferenz", "rooms": rooms,
+		"listen": fmt.Sprintf("127.0.0.1:%d", port), "plain": true, "media": "127.0.0.1:0", "metrics": fmt.Sprintf("127.0.0.1:%d", freePort(t)),
 		"access": map[string]any{"url": fmt.Sprintf("http://localhost:%d", port), "name": "Konferenz Musterstadt"}}
+	if change != nil {
+		change(conf)
+	}
 	b, err := json.Marshal(conf)
 	if err != nil {
 		t.Fatal(err)
@@ -51,6 +74,13 @@ func startServer(t testing.TB, level, broker string, more func(*testServer, *htt
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return path
+}
+
+func startServer(t testing.TB, level, broker string, more func(*testServer, *http.ServeMux)) *testServer {
+	t.Helper()
+	path := confFileWith(t, func(c map[string]any) { c["broker"] = broker }, theRoom(level, broker))
+	dir := filepath.Dir(path)
 	c, err := loadConfig(path)
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +127,8 @@ func (s *testServer) signIn(member string) (*http.Cookie, error) {
 	return &http.Cookie{Name: "subrosa-conference", Value: cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode}, nil
 }
 
-// TestServe serves the browser test (browser/call.spec.mjs) until its input ends.
+// TestServe serves the browser tests (browser/*.spec.mjs) until its input ends. With SUBROSA_CONFD_SEALED the conference is a process
+// of its own, sealed as it is at a site, where the kernel can.
 func TestServe(t *testing.T) {
 	lvl := os.Getenv("SUBROSA_CONFD_SERVE")
 	if lvl == "" {
@@ -107,38 +138,25 @@ func TestServe(t *testing.T) {
 	if os.Getenv("SUBROSA_CONFD_WALL") != "" {
 		broker, wallURL = serveWall(t, lvl)
 	}
-	line := &badLine{}
-	defer line.close()
-	s := startServer(t, lvl, broker, func(s *testServer, m *http.ServeMux) {
-		line.s = s
-		line.handle(m)
-		m.HandleFunc("GET /test/login", func(w http.ResponseWriter, r *http.Request) {
-			c, err := s.signIn(r.FormValue("member"))
-			if err != nil {
-				http.Error(w, err.Error(), http.StatusInternalServerError)
-				return
-			}
-			http.SetCookie(w, c)
-			http.Redirect(w, r, "/room/ratssaal?"+r.URL.RawQuery, http.StatusSeeOther)
+	var url string
+	var stop func() error
+	if os.Getenv("SUBROSA_CONFD_SEALED") != "" {
+		p := newProcess(t, confFileWith(t, func(c map[string]any) { c["broker"] = broker }, theRoom(lvl, broker)), sealIfPossible()...)
+		url, stop = p.url, p.stop
+		fmt.Printf("sealed %v\n", p.health(t).Sealed)
+	} else {
+		line := &badLine{}
+		defer line.close()
+		s := startServer(t, lvl, broker, func(s *testServer, m *http.ServeMux) {
+			line.s = s
+			line.handle(m)
+			s.routes(m)
 		})
-		m.HandleFunc("GET /test/figures", func(w http.ResponseWriter, r *http.Request) {
-			drops := map[string]uint64{}
-			for _, v := range tripwire.Verdicts() {
-				if n := s.sfu.Dropped[v].Load(); n > 0 {
-					drops[v.String()] = n
-				}
-			}
-			json.NewEncoder(w).Encode(map[string]any{"in": s.sfu.In.Load(), "out": s.sfu.Out.Load(), "again": s.sfu.Retransmitted.Load(), "dropped": drops})
-		})
-		m.HandleFunc("POST /test/remove", func(w http.ResponseWriter, r *http.Request) {
-			began := time.Now()
-			_, err := s.rooms["ratssaal"].roster.Remove(time.Now(), r.FormValue("member"))
-			fmt.Fprintln(w, time.Since(began), err)
-		})
-	})
-	fmt.Printf("wall %s\nserving %s\n", wallURL, s.url)
+		url, stop = s.url, s.stop
+	}
+	fmt.Printf("wall %s\nserving %s\n", wallURL, url)
 	bufio.NewReader(os.Stdin).ReadString('\n')
-	if err := s.stop(); err != nil {
+	if err := stop(); err != nil {
 		t.Error(err)
 	}
 }

@@ -69,7 +69,13 @@ func (s *testServer) come(t *testing.T, member string, hello *signal.Hello) *per
 		cookie = c
 		return err == nil
 	})
-	conn, r, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(s.url, "http")+"/room/ratssaal/signal", http.Header{"Cookie": {cookie.Name + "=" + cookie.Value}, "Origin": {s.url}})
+	return sit(t, s.url, cookie, hello)
+}
+
+// sit takes a seat in the room with a cookie.
+func sit(t *testing.T, url string, cookie *http.Cookie, hello *signal.Hello) *person {
+	t.Helper()
+	conn, r, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(url, "http")+"/room/ratssaal/signal", http.Header{"Cookie": {cookie.Name + "=" + cookie.Value}, "Origin": {url}})
 	if err != nil {
 		t.Fatal(r, err)
 	}
@@ -120,7 +126,7 @@ func told[M signal.Message](t *testing.T, p *person, ok func(M) bool) (m M) {
 	return m
 }
 
-func wait(t *testing.T, what string, ok func() bool) {
+func wait(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(15 * time.Second); !ok(); <-time.After(5 * time.Millisecond) {
 		if time.Now().After(end) {

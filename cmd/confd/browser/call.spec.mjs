@@ -13,7 +13,7 @@ let server, browser, people
 
 before(async () => {
   if (skip) return
-  server = await serve({ SUBROSA_CONFD_SERVE: 'internal' })
+  server = await serve({ SUBROSA_CONFD_SERVE: 'internal', SUBROSA_CONFD_SEALED: '1' })
   browser = await launch()
 }, { timeout: 180_000 })
 

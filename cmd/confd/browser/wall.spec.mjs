@@ -10,7 +10,7 @@ let server, browser, people, wall
 
 before(async () => {
   if (skip) return
-  server = await serve({ SUBROSA_CONFD_SERVE: 'internal', SUBROSA_CONFD_WALL: '1' })
+  server = await serve({ SUBROSA_CONFD_SERVE: 'internal', SUBROSA_CONFD_SEALED: '1', SUBROSA_CONFD_WALL: '1' })
   browser = await launch()
 }, { timeout: 180_000 })
 
