@@ -83,6 +83,17 @@ func TestFiguresOfAMonth(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("sessions:\ngot  %s\nwant %s", strings.Join(got, "\n     "), strings.Join(want, "\n     "))
 	}
+	var lost []string
+	for _, l := range f.Sessions[2].Lost {
+		lost = append(lost, fmt.Sprintf("%s-%s sound %v radio %v %s", l.From.In(compliancetest.Zone(t)).Format("15:04"), l.To.In(compliancetest.Zone(t)).Format("15:04"), l.Sound, l.Radio, l.Why.EN))
+	}
+	if len(f.Sessions[0].Lost) != 0 || len(f.Sessions[1].Lost) == 0 {
+		t.Errorf("lost: got %+v and %+v", f.Sessions[0].Lost, f.Sessions[1].Lost)
+	}
+	if want := []string{"18:50-19:00 sound true radio false Unit: coverage reduced (sound)", "19:01-19:36 sound true radio true the unit did not run",
+		"19:36-19:37 sound true radio true the coverage was not proven"}; !slices.Equal(lost, want) {
+		t.Errorf("lost:\ngot  %q\nwant %q", lost, want)
+	}
 	o := f.Sessions[1].Overrides
 	if o[0].Step != session.Sweep || o[0].Reason != "technical-fault" || !slices.Equal(o[0].Points, []string{"radio-covered"}) ||
 		o[0].Role != session.Chair {

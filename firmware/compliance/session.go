@@ -22,6 +22,7 @@ type Session struct {
 	Ended         time.Time // of the closed part; zero: still going on when the journal was read
 	Length        time.Duration
 	Sound, Radio  Share
+	Lost          []Loss   // why these are under 100 %, in order of time; a summary does not have it
 	Points        int      // of the handover, when the room was closed
 	Unproven      []string // of them
 	Overrides     []Override
@@ -78,6 +79,13 @@ type Override struct {
 type Interruption struct {
 	At, Until time.Time // Until zero: until the end
 	Reason    session.Reason
+}
+
+// Loss is a time of a closed part in which a sense that the unit has was not covered, and why.
+type Loss struct {
+	From, To     time.Time
+	Sound, Radio bool
+	Why          Text
 }
 
 // Opening of a window or door in the closed part.
@@ -318,36 +326,40 @@ func (s *Session) measure(stand time.Time, alarms []Alarm) {
 	s.Length = max(0, end.Sub(s.Closed))
 	whole := span{s.Closed, end}
 	var sound, radio []span // that were not covered
+	lose := func(from, to time.Time, bySound, byRadio bool, why Text) {
+		if bySound {
+			sound = append(sound, span{from, to})
+		}
+		if byRadio {
+			radio = append(radio, span{from, to})
+		}
+		if from, to = later(from, whole.from), earlier(to, whole.to); to.After(from) && (bySound && s.Sound.Present || byRadio && s.Radio.Present) {
+			s.Lost = append(s.Lost, Loss{from, to, bySound && s.Sound.Present, byRadio && s.Radio.Present, why})
+		}
+	}
+	for _, g := range s.segments {
+		s.Sound.Present = s.Sound.Present || g.sound.present
+		s.Radio.Present = s.Radio.Present || g.radio.present
+	}
 	for i, g := range s.segments {
 		until := end
 		if i+1 < len(s.segments) {
 			until = s.segments[i+1].from
 		}
-		s.Sound.Present = s.Sound.Present || g.sound.present
-		s.Radio.Present = s.Radio.Present || g.radio.present
-		if !g.sound.proven {
-			sound = append(sound, span{g.from, until})
-		}
-		if !g.radio.proven {
-			radio = append(radio, span{g.from, until})
-		}
+		lose(g.from, until, !g.sound.proven, !g.radio.proven, Text{"der Messbereich war nicht nachgewiesen", "the coverage was not proven"})
 	}
 	for _, g := range s.gaps {
-		sound, radio = append(sound, span{g.From, g.To}), append(radio, span{g.From, g.To})
+		lose(g.From, g.To, true, true, Text{"die Einheit lief nicht", "the unit did not run"})
 	}
 	for _, a := range alarms {
-		lost := span{a.Finding.Start, end}
+		until := end
 		if a.Finding.End != nil {
-			lost.to = *a.Finding.End
+			until = *a.Finding.End
 		}
 		bySound, byRadio := blinds(a)
-		if bySound {
-			sound = append(sound, lost)
-		}
-		if byRadio {
-			radio = append(radio, lost)
-		}
+		lose(a.Finding.Start, until, bySound, byRadio, Text{a.Finding.Title("de"), a.Finding.Title("en")})
 	}
+	slices.SortStableFunc(s.Lost, func(a, b Loss) int { return a.From.Compare(b.From) })
 	s.Sound.Of, s.Sound.Covered = s.Length, whole.less(sound)
 	s.Radio.Of, s.Radio.Covered = s.Length, whole.less(radio)
 	if !s.Sound.Present {
@@ -374,6 +386,20 @@ func blinds(a Alarm) (sound, radio bool) {
 		}
 	}
 	return false, false
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // span is a time from…to.

@@ -154,8 +154,38 @@ func (e *export) sessions(p paper) {
 			{after(s.After), false}, {strings.Join(notes, "; "), false}})
 	}
 	p.table([]column{{"Tag", 21}, {"Nichtöffentlich", 26}, {"Dauer", 15}, {"Schall", 16}, {"Funk", 16}, {"Danach", 20}, {"Bemerkungen", width - 114}}, rows)
+	if lost := e.lost(); len(lost) > 0 {
+		p.text("Nicht abgedeckt waren:")
+		for _, l := range lost {
+			p.bullet(l)
+		}
+	}
 	p.text(fmt.Sprintf("„Danach“ ist der Stand der Kontakte %d Minuten nach dem Ende. Wer teilnahm, steht nicht in diesem Bericht.", int(compliance.CloseWithin.Minutes())))
 }
+
+// lost says when and why less than all of a closed part was covered.
+func (e *export) lost() (out []string) {
+	for _, s := range e.Figures.Sessions {
+		for i, l := range s.Lost {
+			if i == maxLost {
+				out = append(out, fmt.Sprintf("%s: und %d weitere Zeiten, siehe Tabelle der Befunde", e.day(s.Began), len(s.Lost)-maxLost))
+				break
+			}
+			what := "Schall und Funk"
+			switch {
+			case !l.Radio:
+				what = "Schall"
+			case !l.Sound:
+				what = "Funk"
+			}
+			out = append(out, fmt.Sprintf("%s, %s (%s): %s, %s", e.day(l.From), e.span(l.From, l.To), minutes(l.To.Sub(l.From)), what, l.Why.DE))
+		}
+	}
+	return out
+}
+
+// maxLost is how many times without coverage of one session are listed.
+const maxLost = 8
 
 func (e *export) exceptions(p paper) {
 	p.heading("Ausnahmen, Unterbrechungen, Öffnungen")
