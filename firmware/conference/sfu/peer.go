@@ -32,10 +32,11 @@ type Peer struct {
 	prefer  signal.Prefer
 
 	remb     atomic.Int64 // bit/s, by the receiver
-	lossAt   atomic.Int64 // when it was lowered, ns
-	lossCap  atomic.Int64 // bit/s, by what it loses; 0: no bound
 	sentBits atomic.Int64 // in the current interval of steer
-	flow     string       // what Events.Flow was told last; used by steer alone
+	boundMu  sync.Mutex
+	bound    bound
+	sent     float64 // bit/s, in the last interval
+	flow     string  // what Events.Flow was told last; used by steer alone
 }
 
 // ErrOffer says that an offer could not be answered.

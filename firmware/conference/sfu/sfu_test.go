@@ -376,28 +376,20 @@ func TestAllot(t *testing.T) {
 	}
 }
 
-// TestDown: a receiver's low estimate alone holds nothing back; losses do, once for all of its streams, and it recovers.
+// TestDown: a receiver's low estimate alone holds nothing back; where losses do, it lowers by half at most.
 func TestDown(t *testing.T) {
 	p := &Peer{}
 	now := time.Unix(1e9, 0)
-	p.sentBits.Store(600_000) // 1 Mbit/s
+	p.sentBits.Store(600_000)
+	p.paced(now) // 1 Mbit/s
 	p.remb.Store(50_000)
-	p.loss(now, 0)
+	p.loss(now, 0, 100)
 	if d := p.down(); d != 0 {
 		t.Errorf("without losses at most %v", d)
 	}
-	for range 10 {
-		p.loss(now, 51) // a fifth, on each of ten streams
-	}
-	if d, b := p.down(), p.lossCap.Load(); b < 850_000 || b > 950_000 || d != float64(b)/2 {
-		t.Errorf("bound %d, down %v", b, d)
-	}
-	p.remb.Store(10_000_000)
-	for range 300 {
-		p.loss(now.Add(time.Minute), 0)
-	}
-	if d := p.down(); d != 0 {
-		t.Errorf("it does not recover: %v", d)
+	p.loss(now, 51, 100)
+	if d, b := p.down(), p.bound.rate; b < 850_000 || b > 950_000 || d != b/2 {
+		t.Errorf("bound %v, down %v", b, d)
 	}
 }
 

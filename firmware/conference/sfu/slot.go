@@ -45,6 +45,8 @@ type slot struct {
 	outTL0         uint8
 	packets, bytes uint32
 	scratch        [1500]byte
+
+	heardTo uint32 // by the receiver's last report; feedback's
 }
 
 func newSlot(p *Peer, video bool, mid string) *slot {
@@ -330,7 +332,9 @@ func (s *slot) heed(p rtcp.Packet) {
 		s.peer.remb.Store(int64(p.Bitrate))
 	case *rtcp.ReceiverReport:
 		for _, r := range p.Reports {
-			s.peer.loss(time.Now(), r.FractionLost)
+			packets := r.LastSequenceNumber - s.heardTo
+			s.heardTo = r.LastSequenceNumber
+			s.peer.loss(time.Now(), r.FractionLost, packets)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // steer looks after the room until it closes: who is heard, and what each receiver gets of whom.
 func (r *Room) steer() {
-	tick := time.NewTicker(200 * time.Millisecond)
+	tick := time.NewTicker(interval / 3)
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		select {
@@ -75,38 +75,32 @@ func rank(was []string, loud map[string]uint32) []string {
 	return slices.Insert(next, 0, best)
 }
 
-// loss adapts the bound of what goes to a peer: 0 to 255 is the fraction lost. Each stream reports, so that it is lowered at
-// most twice a second.
-func (p *Peer) loss(now time.Time, fraction uint8) {
-	bound := p.lossCap.Load()
-	switch was := p.lossAt.Load(); {
-	case fraction > 26 && now.UnixNano()-was > int64(500*time.Millisecond) && p.lossAt.CompareAndSwap(was, now.UnixNano()): // over a tenth
-		if sent := p.flowRate(); bound == 0 || bound > sent {
-			bound = sent
-		}
-		bound = max(100_000, bound*(512-int64(fraction))/512)
-	case fraction < 6 && bound > 0:
-		bound += bound / 50
-		if bound > 20_000_000 {
-			bound = 0
-		}
-	}
-	p.lossCap.Store(bound)
+// loss takes a receiver's report of one of its streams.
+func (p *Peer) loss(now time.Time, fraction uint8, packets uint32) {
+	p.boundMu.Lock()
+	defer p.boundMu.Unlock()
+	p.bound.lost(now, fraction, packets, p.sent)
 }
 
-// flowRate is what was sent to the peer in bit/s, as steer saw it last.
-func (p *Peer) flowRate() int64 {
-	if r := p.sentBits.Load(); r > 0 {
-		return r * 1000 / 600
-	}
-	return 1_000_000
+// interval is how often share runs.
+const interval = 600 * time.Millisecond
+
+// paced takes what went to the peer since the last time.
+func (p *Peer) paced(now time.Time) {
+	sent := float64(p.sentBits.Swap(0)) / interval.Seconds()
+	p.boundMu.Lock()
+	defer p.boundMu.Unlock()
+	p.sent = sent
+	p.bound.rise(now, interval)
 }
 
 // down is how much the peer can take in bit/s; 0: as much as there is. Only losses bound it. A receiver's own estimate follows
 // what it gets: where little is sent, it says that little can be, and by it alone nobody would ever be sent more. So it
 // lowers a bound that is there, by half at most.
 func (p *Peer) down() float64 {
-	est, bound := float64(p.remb.Load())*1.25, float64(p.lossCap.Load())
+	p.boundMu.Lock()
+	est, bound := float64(p.remb.Load())*1.25, p.bound.rate
+	p.boundMu.Unlock()
 	if bound == 0 || est == 0 {
 		return bound
 	}
@@ -131,7 +125,7 @@ func (r *Room) share(now time.Time) {
 		list := make([]float64, len(t.layers))
 		for i, l := range t.layers {
 			if l != nil && l.alive(now) {
-				l.rate = 0.6*l.rate + 0.4*float64(l.bytes.Swap(0))*8/0.6
+				l.rate = 0.6*l.rate + 0.4*float64(l.bytes.Swap(0))*8/interval.Seconds()
 				list[i] = max(1, l.rate)
 			}
 		}
@@ -152,8 +146,8 @@ func (r *Room) share(now time.Time) {
 	lastN := r.lastN
 	r.mu.Unlock()
 	for _, p := range peers {
+		p.paced(now)
 		p.share(now, rates, place, lastN)
-		p.sentBits.Store(0)
 	}
 }
 
