@@ -46,7 +46,7 @@ const (
 	Epoch           // neither this one nor the one before
 	Counter         // repeated, or far ahead
 	NoLeaf          // before being in the group
-	Stale           // of the epoch before, too late
+	Stale           // of the sender's own of a moment ago, too late
 	Late            // of a frame that is not remembered any more
 	verdicts
 )
@@ -105,8 +105,32 @@ type Sender struct {
 	last     sframe.KeyID
 	hasLast  bool
 	until    time.Time // frames of last pass
-	turned   time.Time
 	cur, old *counters
+	past     [8]past
+	nextPast int
+}
+
+// past is a key of the sender's own that is over. Commits may come faster than a slow device takes them.
+type past struct {
+	kid sframe.KeyID
+	at  time.Time
+}
+
+// over notes that the key of now is.
+func (s *Sender) over(now time.Time) {
+	if s.in {
+		s.past[s.nextPast] = past{s.kid, now}
+		s.nextPast = (s.nextPast + 1) % len(s.past)
+	}
+}
+
+func (s *Sender) lately(now time.Time, kid sframe.KeyID) bool {
+	for _, p := range s.past {
+		if p.kid == kid && now.Before(p.at.Add(Slow)) {
+			return true
+		}
+	}
+	return false
 }
 
 // Off lets everything pass, for a call that is open to the public. On again by Turn.
@@ -122,6 +146,7 @@ func (s *Sender) Turn(now time.Time, tag uint32, leaf int, epoch uint64, removal
 	defer s.mu.Unlock()
 	s.off = false
 	if leaf < 0 {
+		s.over(now)
 		s.in, s.hasLast = false, false
 		return
 	}
@@ -129,9 +154,10 @@ func (s *Sender) Turn(now time.Time, tag uint32, leaf int, epoch uint64, removal
 	if s.in && kid == s.kid {
 		return
 	}
+	s.over(now)
 	s.hasLast = s.in && s.kid.Tag() == tag && s.kid.Leaf() == leaf
 	s.last, s.old = s.kid, s.cur
-	s.until, s.turned = now.Add(Grace), now
+	s.until = now.Add(Grace)
 	if removal {
 		s.until = now
 	}
@@ -144,13 +170,13 @@ func (s *Sender) judge(now time.Time, h sframe.Header, stream uint32, seq uint16
 	defer s.mu.Unlock()
 	c := s.cur
 	switch {
-	case !s.in:
-		return NoLeaf
-	case h.KID == s.kid:
+	case s.in && h.KID == s.kid:
 	case s.hasLast && h.KID == s.last && now.Before(s.until):
 		c = s.old
-	case s.hasLast && h.KID == s.last && now.Before(s.turned.Add(Slow)):
+	case s.lately(now, h.KID):
 		return Stale
+	case !s.in:
+		return NoLeaf
 	case h.KID.Tag() != s.kid.Tag():
 		return Tag
 	case h.KID.Leaf() != s.kid.Leaf():

@@ -238,10 +238,15 @@ func TestEpochs(t *testing.T) {
 	send(Pass, 0)
 	s.Turn(now, roomTag, 5, 9, true) // somebody was removed: no grace
 	send(Stale, 0)
+	s.Turn(now, roomTag, 5, 10, false) // commits in a row: the device is two behind, and honest
+	send(Stale, 0)
+	send(Epoch, Slow)
 	s.Turn(now, roomTag, -1, 9, true)
-	send(NoLeaf, 0)
+	send(Stale, 0)
+	send(NoLeaf, Slow)
 	s.Turn(now, 0xff000000, 5, 0, false) // a group made anew: the old one's frames have no grace
-	send(Tag, 0)
+	send(Stale, 0)
+	send(Tag, Slow)
 	s.Off()
 	if v := b.frame(80, true)[0].through(t, tr, now); v != Pass {
 		t.Errorf("in the open: %v", v)
