@@ -238,6 +238,10 @@ func (c *Call) application(s *Seat, m *signal.Application) *signal.Error {
 	if err != nil || !c.member(s.id) || !bytes.Equal(m.Group, c.group.ID) || !bytes.Equal(p.Group, c.group.ID) {
 		return wrong("application", "group")
 	}
+	if p.Epoch != c.group.Epoch() {
+		s.send(&signal.ApplicationRefused{Group: m.Group, N: m.N, Why: "late"})
+		return nil
+	}
 	c.seq++
 	d := &signal.Delivered{Seq: c.seq, Group: c.group.ID, From: s.id, Message: m.Message}
 	for _, id := range c.group.Members() {

@@ -119,6 +119,7 @@ type Application struct {
 	head
 	Group   []byte `json:"group"`
 	Message []byte `json:"message"`
+	N       uint64 `json:"n,omitempty"` // of the sender, for application-refused
 }
 
 func (m *Application) check() error {

@@ -169,6 +169,15 @@ type Seat struct {
 	Leaf        int    `json:"leaf"`
 }
 
+// ApplicationRefused tells the sender that an application message was not ordered: its epoch is over, and who was taken in
+// meanwhile could not open it. The sender seals it again.
+type ApplicationRefused struct {
+	head
+	Group []byte `json:"group"`
+	N     uint64 `json:"n"`
+	Why   string `json:"why"`
+}
+
 // CommitRefused tells the sender that a commit was not taken. Winner is the one that was, if that is why.
 type CommitRefused struct {
 	head

@@ -70,6 +70,7 @@ var kinds = []kind{
 	{"found", fromServer, func() Message { return &Found{} }},
 	{"task", fromServer, func() Message { return &Task{} }},
 	{"committed", fromServer, func() Message { return &Committed{} }},
+	{"application-refused", fromServer, func() Message { return &ApplicationRefused{} }},
 	{"commit-refused", fromServer, func() Message { return &CommitRefused{} }},
 	{"welcome", fromServer, func() Message { return &Welcome{} }},
 	{"delivered", fromServer, func() Message { return &Delivered{} }},

@@ -21,7 +21,7 @@ var (
 		&KeyFrame{Track: "t1"}, &Stream{On: true}, &Raise{}, &Code{Group: sixteen, Code: strings.Repeat("0123456789", 3)}, &End{}, &Leave{}, &Ping{N: 1},
 
 		&Joined{Participant: "p1", Resume: "r", Time: time.Unix(0, 0).UTC()}, &Refused{Reason: RefusedFull}, &Knock{Participant: "p2"}, &State{Version: 1, People: []Person{}, Tracks: []Track{}},
-		&Found{Group: sixteen, Tag: 1 << 31, Suite: XWing}, &Task{Group: sixteen, Remove: []int{4}}, &Committed{Seq: 1}, &CommitRefused{Why: "late"},
+		&Found{Group: sixteen, Tag: 1 << 31, Suite: XWing}, &Task{Group: sixteen, Remove: []int{4}}, &Committed{Seq: 1}, &CommitRefused{Why: "late"}, &ApplicationRefused{N: 3, Why: "late"},
 		&Welcome{}, &Delivered{}, &Answer{N: 1}, &Speakers{Speakers: []string{"p1"}}, &Flow{Down: 5}, &PleaseMute{From: "p1"}, &Alarm{Why: "plain"},
 		&Error{Why: "form"}, &Ended{Reason: EndedRoster}, &Pong{N: 1},
 	}

@@ -57,6 +57,8 @@ export class Call {
   #admitted = new Map<string, string>() // members this chair's device has let in, and their passkeys
   #tracks = new Map<Source, MediaStreamTrack>()
   #tail: Promise<unknown> = Promise.resolve()
+  #said = new Map<number, { word: Word, to: string }>() // by number, for those that come too late
+  #saying = 0
 
   constructor (readonly o: Options, readonly on: CallEvents) { this.self = o.self }
 
@@ -122,6 +124,7 @@ export class Call {
       case 'task': this.#task = m; await this.#pump(); break
       case 'committed': if (m.group === this.#groupId) await this.#committed(fromBase64(m.commit)); break
       case 'commit-refused': if (m.group === this.#groupId) await this.#commitRefused(m.why); break
+      case 'application-refused': if (m.group === this.#groupId) await this.#sayAgain(m.n); break
       case 'welcome': await this.#welcomed(m); break
       case 'delivered': if (m.group === this.#groupId) await this.#delivered(fromBase64(m.message)); break
       case 'speakers': this.speakers = m.speakers ?? []; break
@@ -151,6 +154,7 @@ export class Call {
       this.phase = 'in'
       this.#tellCode() // what was said on the lost line may not have come
       if (this.media?.connected === false) void this.media.renew()
+      await this.say({ t: 'self', self: this.self }) // it may have changed, and was not told
       return
     }
     if (this.#group !== undefined) this.#clear()
@@ -431,9 +435,28 @@ export class Call {
   async say (w: Word): Promise<void> {
     const g = this.#group
     if (g === undefined || this.stuck) return
-    this.#send({ type: 'application', group: this.#groupId, message: toBase64(await g.seal(utf8(JSON.stringify(w)))) })
+    await this.#put(g, w)
     if (w.t === 'chat') this.chat.push({ from: this.self.name, role: this.role, text: w.text, at: w.at, own: true })
     this.on.changed()
+  }
+
+  async #put (g: Group, word: Word): Promise<void> {
+    const message = toBase64(await g.seal(utf8(JSON.stringify(word))))
+    const n = ++this.#saying
+    this.#said.set(n, { word, to: word.t === 'mute' ? g.member(word.leaf)?.member ?? '' : '' })
+    this.#said.delete(n - 64)
+    this.#send({ type: 'application', group: this.#groupId, message, n })
+  }
+
+  // sayAgain seals a word once more that came after its epoch: of oneself what is so now, an order only to whom it was.
+  async #sayAgain (n: number): Promise<void> {
+    const g = this.#group
+    const said = this.#said.get(n)
+    this.#said.delete(n)
+    if (g === undefined || said === undefined || this.stuck) return
+    const { word, to } = said
+    if (word.t === 'mute' && g.member(word.leaf)?.member !== to) return
+    await this.#put(g, word.t === 'self' ? { t: 'self', self: this.self } : word)
   }
 
   async #delivered (data: Bytes): Promise<void> {
@@ -511,6 +534,7 @@ export class Call {
     this.#flying = this.#refresh = this.stuck = false
     this.#ticket = undefined
     this.selves.clear()
+    this.#said.clear()
     this.code = ''
   }
 

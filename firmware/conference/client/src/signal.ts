@@ -22,7 +22,7 @@ export type ToServer =
   | { type: 'refuse', participant: string }
   | { type: 'remove', participant: string }
   | { type: 'commit', group: Base64, epoch: number, commit: Base64, welcome?: Base64 }
-  | { type: 'application', group: Base64, message: Base64 }
+  | { type: 'application', group: Base64, message: Base64, n: number }
   | { type: 'stuck', group: Base64, epoch: number, why: StuckWhy }
   | { type: 'offer', n: number, fresh?: boolean, sdp: string, send?: SendMid[], receive?: TrackMid[] }
   | { type: 'prefer', last_n?: number, low?: string[], off?: string[], pinned?: string[] }
@@ -68,6 +68,7 @@ export type FromServer =
   | Joined | State | Knock | Task | Committed | Welcome
   | { type: 'refused', reason: string, text: Text }
   | { type: 'found', group: Base64, tag: number, suite: MlsSuite }
+  | { type: 'application-refused', group: Base64, n: number, why: string }
   | { type: 'commit-refused', group: Base64, epoch: number, why: string }
   | { type: 'delivered', seq: number, group: Base64, from: string, message: Base64 }
   | { type: 'answer', n: number, sdp: string, receive?: TrackMid[] }

@@ -74,8 +74,10 @@ function receive (t: Transformer, o: TransformOptions & { role: 'receive' }): Pr
       const r = await entry.opener.open(now(), o.codec, data)
       if (!('frame' in r)) return
       frame.data = r.frame.buffer
+      const dark = entry.last === 0 || now() - entry.last > 3000
       entry.last = now()
       out.enqueue(frame)
+      if (dark) report() // a picture is there: nobody waits for the next report
     }
   })).pipeTo(t.writable)
 }
