@@ -188,7 +188,7 @@ func TestPlaintext(t *testing.T) {
 	if al := s.alarms[0]; al.Peer != "a" || al.Why != tripwire.Plain {
 		t.Errorf("alarm %+v", al)
 	}
-	s.wires["a"].Turn(time.Now(), testTag, -1, 1, true) // out of the group: not even right frames pass
+	s.wires["a"].Turn(time.Now().Add(-tripwire.Slow), testTag, -1, 1, true) // out of the group: not even right frames pass
 	drops := s.sfu.Dropped[tripwire.NoLeaf].Load()
 	a.sendAudio(60)
 	wait(t, "no leaf", func() bool { return s.sfu.Dropped[tripwire.NoLeaf].Load() > drops })
