@@ -25,7 +25,7 @@ export interface Options { url: string, workerUrl: string, origin: string, devic
 
 export interface CallEvents { changed: () => void, note: (n: Note) => void }
 
-const RETRY = [200, 400, 800, 1500, 2500] // ms between attempts to come back; then 4 s each
+const RETRY = [200, 400, 800] // ms between attempts to come back; then 1 s each
 const levels: readonly Level[] = ['public', 'internal', 'nonpublic', 'confidential']
 
 export class Call {
@@ -78,7 +78,7 @@ export class Call {
 
   start (): void {
     const round = ++this.#round
-    this.#line = dial(this.o.url, {
+    this.#line = dial(this.o.url, this.#attempt, {
       message: (m) => { if (round === this.#round) this.#hear(m) },
       closed: () => { if (round === this.#round) this.#lineLost() }
     })
@@ -228,9 +228,12 @@ export class Call {
     const often = at - this.#renewed < 4000
     this.#renewed = at
     if (this.phase !== 'in') return
-    if (often) setTimeout(() => { if (this.phase === 'in') void this.media?.renew() }, 1500)
+    clearTimeout(this.#renewing)
+    if (often) this.#renewing = setTimeout(() => { if (this.phase === 'in') void this.media?.renew() }, 1500)
     else void this.media?.renew()
   }
+
+  #renewing: ReturnType<typeof setTimeout> | undefined
 
   #renewed = -Infinity
 
@@ -568,7 +571,7 @@ export class Call {
     this.phase = 'lost'
     this.#flying = false
     const round = this.#round
-    setTimeout(() => { if (round === this.#round) this.start() }, RETRY[this.#attempt++] ?? 4000)
+    setTimeout(() => { if (round === this.#round) this.start() }, RETRY[this.#attempt++] ?? 1000)
     this.on.changed()
   }
 

@@ -106,6 +106,7 @@ export class Media {
     const pc = new RTCPeerConnection({ iceServers: this.#ice, bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' })
     this.#pc = pc
     this.#fresh = true
+    this.#sent.clear() // counts of another connection's senders
     pc.onconnectionstatechange = () => { if (pc.connectionState === 'failed' && pc === this.#pc) this.on.failed() }
     for (const source of order.filter((s) => send.includes(s))) {
       const audio = source === 'microphone'
@@ -131,8 +132,14 @@ export class Media {
     this.#answers.clear()
     this.#running = false
     this.#open(send)
-    for (const [source, track] of tracks) if (track !== null) await this.#senders.get(source)?.sender.replaceTrack(track)
-    this.#negotiate()
+    const pc = this.#pc
+    for (const [source, track] of tracks) {
+      const sender = this.#senders.get(source)?.sender
+      if (track === null || sender === undefined) continue
+      await sender.replaceTrack(track)
+      if (source === 'camera') await layers(sender, track)
+    }
+    if (pc === this.#pc) this.#negotiate()
   }
 
   // want says what is to be received; what is there already stays.
@@ -193,6 +200,7 @@ export class Media {
     if (pc === undefined) return
     this.#place(pc)
     await pc.setLocalDescription(await pc.createOffer())
+    if (pc !== this.#pc) return // renewed meanwhile: the lines are another connection's
     const n = ++this.#n
     const answer = new Promise<string>((resolve, reject) => {
       this.#answers.set(n, resolve)

@@ -82,16 +82,21 @@ export type FromServer =
 
 export interface Line { send: (m: ToServer) => void, close: () => void }
 
+// patience is how long a line may take to open, in ms: where a network is gone nothing refuses, and the next attempt may be
+// the one that comes through; a busy machine is given more time with each.
+const patience = (attempt: number): number => Math.min(8000, 2500 + 500 * attempt)
+
 // QUIET is how long the line may be without an answer to a ping, in ms; then it counts as lost.
 const QUIET = 6000
 
 // dial opens the line to this page's own server.
-export function dial (url: string, on: { message: (m: FromServer) => void, closed: () => void }): Line {
+export function dial (url: string, attempt: number, on: { message: (m: FromServer) => void, closed: () => void }): Line {
   const socket = new WebSocket(url, SUBPROTOCOL)
   const waiting: string[] = []
   let over = false
   let heard = performance.now()
   let n = 0
+  let beats = 0
   const end = (): void => {
     clearInterval(beat)
     if (!over) { over = true; socket.close(); on.closed() }
@@ -102,10 +107,13 @@ export function dial (url: string, on: { message: (m: FromServer) => void, close
     else if (socket.readyState === WebSocket.CONNECTING) waiting.push(text)
   }
   const beat = setInterval(() => {
-    if (performance.now() - heard > QUIET) end()
-    else send({ type: 'ping', n: ++n })
-  }, 2000)
-  socket.onopen = () => { for (const text of waiting.splice(0)) socket.send(text) }
+    if (performance.now() - heard > (socket.readyState === WebSocket.CONNECTING ? patience(attempt) : QUIET)) end()
+    else if (++beats % 4 === 0) send({ type: 'ping', n: ++n })
+  }, 500)
+  socket.onopen = () => {
+    heard = performance.now()
+    for (const text of waiting.splice(0)) socket.send(text)
+  }
   socket.onmessage = (e: MessageEvent<unknown>) => {
     heard = performance.now()
     let m: FromServer

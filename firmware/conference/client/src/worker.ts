@@ -86,7 +86,11 @@ scope.onrtctransform = ({ transformer }) => {
   const o = transformer.options
   // a pipe ends when its track or connection does
   const pipe = o.role === 'send' ? send(transformer, o) : receive(transformer, o)
-  pipe.catch(() => {}).finally(() => { senders.delete(o.id); openers.delete(o.id) })
+  const count = senders.get(o.id)
+  pipe.catch(() => {}).finally(() => {
+    if (senders.get(o.id) === count) senders.delete(o.id) // else the name is that of the next connection's sender already
+    openers.delete(o.id)
+  })
 }
 
 async function turn (m: ToWorker & { type: 'turn' }): Promise<void> {
