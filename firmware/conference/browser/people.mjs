@@ -113,12 +113,13 @@ export function devices ({ colour, hz }, real) {
 
 // Person is a page in a browser context of its own.
 export class Person {
-  static async come (browser, server, i, { role = 'councillor', name = `Person ${i}`, mode, other, viewport = { width: 900, height: 640 }, lang = 'de', alone = true, scripts = [], own = true } = {}) {
+  static async come (browser, server, i, { role = 'councillor', name = `Person ${i}`, mode, other, viewport = { width: 900, height: 640 }, lang = 'de', alone = true, scripts = [], own = true, prepare, proxy } = {}) {
     const p = new Person()
     Object.assign(p, { i, role, name, member: `m-${i}`, colour: colours[i % 6], hz: tones[i % 6], server, faults: [] })
-    p.context = await browser.newContext({ locale: lang === 'de' ? 'de-DE' : 'en-GB', viewport })
+    p.context = await browser.newContext({ locale: lang === 'de' ? 'de-DE' : 'en-GB', viewport, ...(proxy && { proxy }) })
+    await prepare?.(p.context)
     p.page = await p.context.newPage()
-    p.page.setDefaultTimeout(20_000)
+    p.page.setDefaultTimeout(long ? 20_000 : 60_000)
     p.page.on('pageerror', (err) => p.faults.push(`script: ${err.message}`))
     p.page.on('console', (m) => { if (['error', 'warning'].includes(m.type())) p.faults.push(`${m.type()}: ${m.text()}`) })
     p.page.on('request', (r) => { const u = new URL(r.url()); if (u.origin !== server.url && !['data:', 'blob:'].includes(u.protocol)) p.faults.push(`request to ${u.origin}`) })
@@ -128,7 +129,7 @@ export class Person {
     p.page.on('request', (r) => p.requests.push(new URL(r.url()).pathname))
     p.context.on('serviceworker', () => p.faults.push('a service worker'))
     const q = new URLSearchParams({ member: p.member, role, lang, ...(mode && { mode }), ...(other && { other: '1' }) })
-    await p.page.goto(`${server.url}/test/login?${q}`)
+    await p.page.goto(`${server.enter ? await server.enter(p.context, p.member) : `${server.url}/test/login`}?${q}`)
     if (mode !== 'room') {
       await p.page.fill('#name', name)
       if (alone) await p.page.check('input[name=alone]')
