@@ -229,6 +229,20 @@ func (k *Core) returned(h *holder) bool {
 	return true
 }
 
+// Listed returns the devices of the room's session, and of the last one until they are back.
+func (k *Core) Listed(room string) []string {
+	if h := k.rooms[room]; h != nil {
+		return h.Devices
+	}
+	return nil
+}
+
+// Held reports whether any room's lock holds the device, as of the last Step.
+func (k *Core) Held(id string) bool {
+	d := k.index[id]
+	return d != nil && len(d.holders) > 0
+}
+
 // Action is one thing to do: send Command, or wake the device if Command.ID is empty.
 type Action struct {
 	Device  Device

@@ -39,6 +39,9 @@ func (d *device) locking(now Clock, c *Config) State {
 	switch {
 	case done && d.obs.Evidence.Proves():
 		if off.Has(d.required) && off.Has((d.want.Standing|d.want.Lock)&d.caps.Proves) && d.obs.Fault == "" {
+			if d.obs.Evidence == Signed {
+				return Declared
+			}
 			return LockedVerified
 		}
 		return Partial
@@ -90,7 +93,7 @@ func (k *Core) Report(now Clock, room string) (Report, bool) {
 		}
 		s := d.state(now, &k.conf)
 		r.Counts[s]++
-		if s == LockedVerified || s == Partial {
+		if s == LockedVerified || s == Declared || s == Partial {
 			weakest = max(weakest, d.obs.Evidence.Rank())
 		}
 		for _, l := range d.caps.Limits {
@@ -149,7 +152,11 @@ func (k *Core) Posture(now Clock) Posture {
 		switch {
 		case proven:
 			p.Off++
-			p.Counts[LockedVerified]++
+			if d.known && d.obs.Evidence == Signed {
+				p.Counts[Declared]++
+			} else {
+				p.Counts[LockedVerified]++
+			}
 			if d.proved.Before(p.At) {
 				p.At = d.proved.Truncate(time.Second)
 			}

@@ -34,7 +34,7 @@ const (
 // State of one device, as a connector reports it.
 type State string
 
-// States. "Off" is LockedVerified alone; LockedAcked is a claim; OpenVerified is as the standing posture wants it.
+// States. "Off" is LockedVerified alone; Declared and LockedAcked are claims; OpenVerified is as the standing posture wants it.
 const (
 	Unmanaged      State = "unmanaged"       // the connector does not know it, or it has left the management
 	Unknown        State = "unknown"         // asked, and never heard of
@@ -43,6 +43,7 @@ const (
 	NotNow         State = "notnow"          // screen locked: to be unlocked once
 	LockedAcked    State = "locked-acked"    // the device, or only its management, has taken the command
 	LockedVerified State = "locked-verified" // the device says that all that is asked is off
+	Declared       State = "locked-declared" // a person has looked and says so; no device and no management does
 	Partial        State = "partial"         // some of what is asked is off; the platform can no more
 	Error          State = "error"           // the device or its management refuses
 	Restoring      State = "restoring"       // not wanted any more, and not yet proven to be taken back
@@ -51,7 +52,7 @@ const (
 )
 
 // States lists them all.
-var States = []State{Unmanaged, Unknown, Pending, Offline, NotNow, LockedAcked, LockedVerified, Partial, Error, Restoring, OpenVerified, Stuck}
+var States = []State{Unmanaged, Unknown, Pending, Offline, NotNow, LockedAcked, LockedVerified, Declared, Partial, Error, Restoring, OpenVerified, Stuck}
 
 // Evidence on which a state rests, best first.
 type Evidence string
@@ -79,7 +80,8 @@ func (e Evidence) Rank() int {
 	return len(Ladder) - 1
 }
 
-// Proves reports whether the evidence is the device's or a person's own word about what is in force.
+// Proves reports whether the evidence is the device's or a person's own word about what is in force. A person's is counted apart, as
+// Declared.
 func (e Evidence) Proves() bool { return e.Rank() <= Signed.Rank() }
 
 // Faults of a connector or of a device, as slugs in reports.

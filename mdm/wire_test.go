@@ -100,6 +100,8 @@ func FuzzRead(f *testing.F) {
 	f.Add(encode(f, DeviceDesired{Version: 1, Mode: Open, Command: "sr-d-1-free"}))
 	f.Add(encode(f, DeviceReport{Version: 1, State: Stuck, Evidence: NoEvidence}))
 	f.Add(encode(f, Posture{Version: 1, Evidence: NoEvidence}))
+	f.Add(encode(f, Checklist{Version: 1, Points: []Point{{Device: "d-1", Command: "sr-d-1-2-lock", Kind: PointLock, Off: []string{"assistant"}}}}))
+	f.Add(encode(f, Signatures{Version: 1, Signed: []Signature{{Device: "d-1", Command: "sr-d-1-2-lock", Role: "chair", Done: true, At: wish().HardEnd}}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if d, err := ReadDesired(b); err == nil {
 			if _, err := ReadDesired(encode(t, d)); err != nil {
@@ -110,5 +112,43 @@ func FuzzRead(f *testing.F) {
 		ReadDeviceDesired(b)
 		ReadDeviceReport(b)
 		ReadPosture(b)
+		if s, err := ReadSignatures(b); err == nil && len(s.Signed) > MaxPoints {
+			t.Error("more signatures than there can be points")
+		}
+		ReadChecklist(b)
 	})
+}
+
+// TestSignatures: a declaration is of one device, one command, one role that a unit can vouch for, and one time.
+func TestSignatures(t *testing.T) {
+	good := Signature{Device: "d-1", Command: "sr-d-1-2-lock", Role: "chair", Done: true, At: wish().HardEnd}
+	if s, err := ReadSignatures(encode(t, Signatures{Version: 1, Signed: []Signature{good}})); err != nil || s.Signed[0] != good {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	for name, change := range map[string]func(*Signature){
+		"a name for a role": func(s *Signature) { s.Role = "Frau Meier" },
+		"the bridge's role": func(s *Signature) { s.Role = "facility" },
+		"no time":           func(s *Signature) { s.At = time.Time{} },
+		"no command":        func(s *Signature) { s.Command = "" },
+		"a name":            func(s *Signature) { s.Device = "Telefon Meier" },
+		"a long command":    func(s *Signature) { s.Command = strings.Repeat("a", 129) },
+	} {
+		s := good
+		change(&s)
+		if _, err := ReadSignatures(encode(t, Signatures{Version: 1, Signed: []Signature{s}})); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	p := Point{Device: "d-1", Command: "sr-d-1-2-lock", Kind: PointLock, Platform: "ios", Off: []string{"assistant"}}
+	if _, err := ReadChecklist(encode(t, Checklist{Version: 1, Points: []Point{p}})); err != nil {
+		t.Error(err)
+	}
+	for name, c := range map[string]Checklist{
+		"twice": {Points: []Point{p, p}}, "a kind": {Points: []Point{{Device: "d-1", Command: "c", Kind: "erase"}}},
+		"many": {Points: make([]Point, MaxPoints+1)}, "optional": {Points: []Point{{Device: "d-1", Command: "c", Kind: PointLock, Off: []string{"microphone?"}}}},
+	} {
+		if _, err := ReadChecklist(encode(t, c)); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
 }

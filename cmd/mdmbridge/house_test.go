@@ -65,6 +65,12 @@ func free(t testing.TB) string {
 
 func newHouse(t testing.TB, phones int) *house {
 	t.Helper()
+	return houseWith(t, phones, (*house).openBroker)
+}
+
+// houseWith has the broker that open starts.
+func houseWith(t testing.TB, phones int, open func(*house)) *house {
+	t.Helper()
 	h := &house{t: t, nano: nanomdmtest.Start(t), dir: t.TempDir(), brokerAt: free(t), log: io.Discard, said: map[string]event.Event{}}
 	var list []mdm.Device
 	for i := range phones {
@@ -81,12 +87,14 @@ func newHouse(t testing.TB, phones int) *house {
 	if err := h.conf.check(); err != nil {
 		t.Fatal(err)
 	}
-	h.openBroker()
+	open(h)
 	h.listen()
 	t.Cleanup(func() {
 		h.kill()
 		h.client.Disconnect(0)
-		h.broker.Close()
+		if h.broker != nil {
+			h.broker.Close()
+		}
 	})
 	return h
 }
@@ -242,11 +250,17 @@ type roomUnit struct {
 
 func (h *house) unit(room string) *roomUnit {
 	h.t.Helper()
+	return h.unitAs(room, "")
+}
+
+// unitAs is unit with a name of its own at the broker.
+func (h *house) unitAs(room, client string) *roomUnit {
+	h.t.Helper()
 	dir, err := os.MkdirTemp(h.dir, "unit-")
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	s, err := shadow.Open(shadow.Options{Broker: "tcp://" + h.brokerAt, Identity: topic.Identity{Role: topic.Unit, Unit: room + "-1", Rooms: []string{room}}, Dir: dir,
+	s, err := shadow.Open(shadow.Options{Broker: "tcp://" + h.brokerAt, Identity: topic.Identity{Role: topic.Unit, Unit: room + "-1", Rooms: []string{room}}, Dir: dir, ClientID: client,
 		MinBackoff: 50 * time.Millisecond, MaxBackoff: 300 * time.Millisecond, Settle: 200 * time.Millisecond, Presence: map[string]any{"software": "test"}})
 	if err != nil {
 		h.t.Fatal(err)

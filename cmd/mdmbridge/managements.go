@@ -231,7 +231,7 @@ func runManual(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	if err != nil || resp.StatusCode != http.StatusOK {
 		return errors.Join(err, fmt.Errorf("%s: %.300s", resp.Status, raw))
 	}
-	var list []manual.Point
+	var list []mdm.Point
 	if err := json.Unmarshal(raw, &list); err != nil {
 		return err
 	}
@@ -241,7 +241,7 @@ func runManual(ctx context.Context, args []string, stdout, stderr io.Writer) err
 
 var kindWords = map[string]string{"stand": "dauerhaft aus / always off", "lock": "für die Sitzung aus / off for the session", "free": "wieder freigeben / give back"}
 
-func printPoints(out io.Writer, list []manual.Point) {
+func printPoints(out io.Writer, list []mdm.Point) {
 	if len(list) == 0 {
 		fmt.Fprintln(out, "nichts zu unterschreiben / nothing to be signed")
 	}

@@ -87,7 +87,7 @@ func TestChecklist(t *testing.T) {
 		e, ok := h.said["room/ratssaal/lockdown/paper/reported"]
 		h.mu.Unlock()
 		r, err := mdm.ReadReport(e.Data)
-		return ok && err == nil && r.Counts[mdm.LockedVerified] == 1 && r.Evidence == mdm.Signed
+		return ok && err == nil && r.Counts[mdm.Declared] == 1 && r.Evidence == mdm.Signed
 	})
 	h.file("paper.key", "another-key-that-is-wrong")
 	if got := sign(); !strings.Contains(got, "403") {

@@ -11,7 +11,8 @@ type Posture struct {
 	Connector  string
 	Off, Total int // assistants proven off, out of devices managed
 	At         time.Time
-	Reports    int // in the period
+	Reports    int  // in the period
+	Declared   bool // rests on what people said of them: not proven
 }
 
 // Lock is how the lock of the devices of the house stood in a closed part, as it was counted last.
@@ -56,6 +57,7 @@ func (r *reader) posture(e Numbered, in bool) {
 		Off       int       `json:"off"`
 		Total     int       `json:"total"`
 		At        time.Time `json:"at"`
+		Declared  bool      `json:"declared"`
 	}
 	if !r.payload(e, in, &p) || !in || p.Off < 0 || p.Off > p.Total {
 		return
@@ -63,7 +65,7 @@ func (r *reader) posture(e Numbered, in bool) {
 	if r.postures == nil {
 		r.postures = map[string]Posture{}
 	}
-	r.postures[p.Connector] = Posture{Connector: p.Connector, Off: p.Off, Total: p.Total, At: p.At, Reports: r.postures[p.Connector].Reports + 1}
+	r.postures[p.Connector] = Posture{Connector: p.Connector, Off: p.Off, Total: p.Total, At: p.At, Declared: p.Declared, Reports: r.postures[p.Connector].Reports + 1}
 }
 
 // finishDevices takes over the last posture of each connector.
@@ -81,7 +83,9 @@ func standingOff(f *Figures) Tally {
 	for _, p := range f.Postures {
 		t.Total += p.Total
 		t.Checked += p.Total
-		t.Met += p.Off
+		if !p.Declared { // a person's word is none of the device's
+			t.Met += p.Off
+		}
 	}
 	return t
 }

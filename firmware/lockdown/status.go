@@ -93,6 +93,7 @@ type Status struct {
 
 	Off       int `json:"off"`       // by the device's own word
 	Claimed   int `json:"claimed"`   // accepted or pushed, and not proven by the device
+	Declared  int `json:"declared"`  // a person has looked and says so: not proven
 	Locked    int `json:"locked"`    // screen locked: to be unlocked once
 	Partial   int `json:"partial"`   // some of it is off
 	Waiting   int `json:"waiting"`   // on the way
@@ -204,6 +205,8 @@ func (s *Status) count(state mdm.State, n int) {
 		s.Off += n
 	case mdm.LockedAcked:
 		s.Claimed += n
+	case mdm.Declared:
+		s.Declared += n
 	case mdm.NotNow:
 		s.Locked += n
 	case mdm.Partial:
@@ -246,7 +249,7 @@ func (d *Desk) Speaks() bool {
 }
 
 // Proven says whether the assistants of all devices are off: nil where nobody can say, which is so while no connector
-// reports, while devices are on the way or not reached, and for those that nobody manages.
+// reports, while devices are on the way or not reached, for those that nobody manages, and for those that are only declared.
 func (d *Desk) Proven(now time.Time) any {
 	s := d.Status(now)
 	switch {

@@ -27,6 +27,7 @@ func (s Status) Parts() (out []Part) {
 			report.Text{DE: "Bitte alle: Dienstgeräte einmal entsperren.", EN: "Everybody, please: unlock your device once."}, false},
 		{"claimed", s.Claimed, report.Text{DE: "zugestellt, nicht nachweisbar", EN: "delivered, cannot be proven"},
 			report.Text{DE: "Diese Geräte können ihren Zustand nicht melden: ins Schließfach, wo es darauf ankommt.", EN: "These devices cannot report their state: into the locker where it matters."}, false},
+		{"declared", s.Declared, report.Text{DE: "als aus erklärt, nicht nachgewiesen", EN: "declared off, not proven"}, report.Text{}, false},
 		{"partial", s.Partial, report.Text{DE: "teilweise aus", EN: "partly off"}, report.Text{DE: "Diese Geräte ins Schließfach.", EN: "Put these devices into the locker."}, false},
 		{"waiting", s.Waiting, report.Text{DE: "wird gesperrt", EN: "being locked"}, report.Text{}, false},
 		{"offline", s.Offline, report.Text{DE: "nicht erreichbar", EN: "not reached"},
@@ -95,7 +96,11 @@ func (p Posture) Text(now time.Time, loc *time.Location) report.Text {
 	if at.YearDay() != today.YearDay() || at.Year() != today.Year() {
 		de, en = at.Format("02.01.2006, 15:04")+" Uhr", at.Format("2006-01-02 15:04")
 	}
-	return report.Text{DE: fmt.Sprintf("%d von %d aus, Stand %s", p.Off, p.Total, de), EN: fmt.Sprintf("%d of %d off, as of %s", p.Off, p.Total, en)}
+	t := report.Text{DE: fmt.Sprintf("%d von %d aus, Stand %s", p.Off, p.Total, de), EN: fmt.Sprintf("%d of %d off, as of %s", p.Off, p.Total, en)}
+	if p.Evidence == mdm.Signed && p.Off > 0 {
+		t.DE, t.EN = t.DE+", erklärt, nicht nachgewiesen", t.EN+", declared, not proven"
+	}
+	return t
 }
 
 // FaultText says what keeps a connector from working.

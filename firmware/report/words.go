@@ -42,6 +42,7 @@ var points = map[string]Text{
 	"unlock-once":          {"Bildschirm gesperrt, bitte einmal entsperren", "screen locked, please unlock once"},
 	"no-device-management": {"Verwaltung der Geräte nicht erreichbar: Telefone ins Schließfach", "device management cannot be reached: phones into the locker"},
 	"devices-refuse":       {"einige Geräte sind nicht gesperrt: ins Schließfach", "some devices are not locked: into the locker"},
+	"devices-declared":     {"einige Geräte sind nur als aus erklärt", "some devices are only declared to be off"},
 	"devices-unmanaged":    {"einige Geräte sind nicht verwaltet: ins Schließfach", "some devices are not managed: into the locker"},
 	"full-sweep":           {"frühere vollständige Prüfung zählt", "an earlier full sweep counts"},
 	"unsupervised":         {"Kontakt ohne Leitungsüberwachung", "contact without supervision of its line"},

@@ -13,6 +13,7 @@ import (
 	"subrosa/firmware/shadow"
 	"subrosa/firmware/topic"
 	"subrosa/firmware/wall"
+	"subrosa/mdm"
 )
 
 // devices is what the room remembers of the lock between two turns.
@@ -22,6 +23,7 @@ type devices struct {
 	countAt  time.Time
 	reached  string                      // ids of the connectors that are reached, as recorded
 	postures map[string]lockdown.Posture // connector → its posture as last recorded
+	paper    paper
 }
 
 const (
@@ -49,6 +51,7 @@ func (r *Room) openLockdown() {
 		r.p.Lockdown = d
 	}
 	r.devices.postures = map[string]lockdown.Posture{}
+	r.openPaper()
 	var m lockdown.Memory
 	err := r.p.State.Load("lockdown", &m)
 	if err == nil {
@@ -65,6 +68,7 @@ func (r *Room) subscribeLockdown() error {
 		r.p.Site.Watch(topic.MDMOnline(topic.Any), func(m shadow.Message) { r.post(func() { r.connector(m) }) }),
 		r.p.Site.Watch(topic.MDMPosture(topic.Any), func(m shadow.Message) { r.post(func() { r.posture(m) }) }),
 		r.p.Site.Watch(topic.LockdownReported(r.p.Room, topic.Any), func(m shadow.Message) { r.post(func() { r.locked(m) }) }),
+		r.p.Site.Watch(topic.LockdownChecklist(r.p.Room, topic.Any), func(m shadow.Message) { r.post(func() { r.listedPoints(m) }) }),
 	)
 }
 
@@ -139,7 +143,7 @@ func (r *Room) recordLock(now time.Time) {
 		age := p.At.Sub(last.At)
 		if changed := p.Off != last.Off || p.Total != last.Total; !p.Old && (age >= postureEvery || changed && age >= postureAgain) {
 			r.devices.postures[p.Conn] = p.Posture
-			r.appendFor(assistantRules, "lockdown.posture", map[string]any{"connector": p.Conn, "off": p.Off, "total": p.Total, "at": p.At})
+			r.appendFor(assistantRules, "lockdown.posture", map[string]any{"connector": p.Conn, "off": p.Off, "total": p.Total, "at": p.At, "declared": p.Evidence == mdm.Signed})
 		}
 	}
 	if st.Phase == lockdown.Idle && r.devices.counted == "" {
@@ -214,6 +218,8 @@ func lockDetail(st *lockdown.Status) string {
 		return "waiting"
 	case st.Unmanaged > 0:
 		return "devices-unmanaged"
+	case st.Declared > 0:
+		return "devices-declared"
 	}
 	return "not-measurable"
 }
@@ -266,4 +272,5 @@ func (r *Room) tellDevices(v *wall.View) {
 	if st := r.devices.status; st.Phase != lockdown.Idle || st.Connectors > 0 {
 		v.Lockdown = &st
 	}
+	v.Checklist = r.checklist()
 }

@@ -107,7 +107,7 @@ func (r *Room) measureDevices(gauge func(*prometheus.Desc, float64, ...string)) 
 	for _, p := range []struct {
 		state string
 		n     int
-	}{{"off", st.Off}, {"claimed", st.Claimed}, {"locked", st.Locked}, {"partial", st.Partial}, {"waiting", st.Waiting},
+	}{{"off", st.Off}, {"claimed", st.Claimed}, {"declared", st.Declared}, {"locked", st.Locked}, {"partial", st.Partial}, {"waiting", st.Waiting},
 		{"offline", st.Offline}, {"failed", st.Failed}, {"unmanaged", st.Unmanaged}, {"blind", st.Blind}, {"returning", st.Returning}} {
 		gauge(devicesDesc, float64(p.n), p.state)
 	}

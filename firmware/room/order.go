@@ -230,6 +230,10 @@ func (r *Room) order(o wall.Order) error {
 		err := r.confirmed(o)
 		r.tell()
 		return err
+	case wall.Sign:
+		err := r.signed(o)
+		r.tell()
+		return err
 	case wall.Seen:
 		err := r.seen(o)
 		r.tell()

@@ -143,6 +143,7 @@ func TestAsyncAPIFields(t *testing.T) {
 		"session-reported": session.Report{}, "session-desired": session.Desired{}, "point": session.Point{},
 		"health": report.Health{}, "coverage": report.Coverage{}, "levels": report.Levels{}, "baseline-reported": report.Baseline{}, "av": report.AV{},
 		"policy-reported": report.Policy{}, "lockdown-desired": mdm.Desired{}, "lockdown-reported": mdm.Report{},
+		"checklist": mdm.Checklist{}, "checklist-point": mdm.Point{}, "signatures": mdm.Signatures{}, "signature": mdm.Signature{},
 		"device-lockdown-desired": mdm.DeviceDesired{}, "device-lockdown-reported": mdm.DeviceReport{}, "posture": mdm.Posture{},
 	} {
 		got, _ := d.resolve("#/components/schemas/" + name).(map[string]any)
@@ -197,10 +198,13 @@ func TestAsyncAPIMessages(t *testing.T) {
 		"room-room-lockdown-desired": mdm.Desired{Version: 1, Session: "s", Mode: mdm.Locked, Restrict: []string{"microphone?"}, LeaseS: 300, HardEnd: now, Devices: []string{"d-1"}},
 		"room-room-lockdown-conn-reported": mdm.Report{Version: 1, Mode: mdm.Open, Counts: map[mdm.State]int{mdm.Stuck: 1}, Limits: []string{},
 			Evidence: mdm.NoEvidence},
-		"device-dev-lockdown-desired":  mdm.DeviceDesired{Version: 1, Mode: mdm.Open, Standing: []string{"assistant"}, Restrict: []string{}},
-		"device-dev-lockdown-reported": mdm.DeviceReport{Version: 1, State: mdm.Stuck, Evidence: mdm.AgentSays, InForce: []string{}, Limits: []string{}, Holders: []string{}},
-		"mdm-conn-posture":             mdm.Posture{Version: 1, At: now, Evidence: mdm.ProfileList, Standing: []string{}, Counts: map[mdm.State]int{}},
-		"room-room-roster":             map[string]any{"version": 1, "writer": "unit:u1", "members": []roster.Member{{ID: "m-1", Role: roster.Roles()[0], From: now}}},
+		"room-room-lockdown-conn-checklist": mdm.Checklist{Version: 1, Points: []mdm.Point{{Device: "d-1", Command: "sr-d-1-2-lock", Kind: mdm.PointLock, Platform: "ios",
+			Off: []string{"assistant"}, Until: now}}},
+		"room-room-lockdown-conn-signed": mdm.Signatures{Version: 1, Signed: []mdm.Signature{{Device: "d-1", Command: "sr-d-1-2-lock", Role: "chair", Done: true, At: now}}},
+		"device-dev-lockdown-desired":    mdm.DeviceDesired{Version: 1, Mode: mdm.Open, Standing: []string{"assistant"}, Restrict: []string{}},
+		"device-dev-lockdown-reported":   mdm.DeviceReport{Version: 1, State: mdm.Stuck, Evidence: mdm.AgentSays, InForce: []string{}, Limits: []string{}, Holders: []string{}},
+		"mdm-conn-posture":               mdm.Posture{Version: 1, At: now, Evidence: mdm.ProfileList, Standing: []string{}, Counts: map[mdm.State]int{}},
+		"room-room-roster":               map[string]any{"version": 1, "writer": "unit:u1", "members": []roster.Member{{ID: "m-1", Role: roster.Roles()[0], From: now}}},
 	}
 	for key, data := range good {
 		if err := d.check(t, key, data); err != nil {

@@ -22,6 +22,7 @@ var identities = map[Role]Identity{
 var foreign = []string{
 	Online("u2"), Health("u2"), Levels("u2"), BaselineReported("u2"), SessionReported("r2"), SessionDesired("r2"),
 	Alarm("r2", "x"), Ack("r2", "x"), Roster("r2"), AVReported("r2", "x"), Contact("r2", "x"), LockdownReported("r2", "c"),
+	LockdownChecklist("r2", "c"), LockdownSigned("r2", "c"),
 	DeviceLockdownReported("d"), DeviceLockdownDesired("d"), ConferenceReported("r2"), PolicyDesired("r2"),
 }
 
@@ -62,6 +63,10 @@ func TestNothingOfOthers(t *testing.T) {
 		{identities[Confd], ConferenceReported("r2")},
 		{identities[MDMBridge], MDMOnline("c2")},
 		{identities[MDMBridge], LockdownReported("r", "c2")},
+		{identities[MDMBridge], LockdownChecklist("r", "c2")},
+		{identities[MDMBridge], LockdownSigned("r", "c")},
+		{identities[Unit], LockdownSigned("r2", "c")},
+		{identities[Unit], LockdownChecklist("r", "c")},
 		{identities[Agent], DeviceLockdownReported("d2")},
 		{identities[Console], SessionReported("r")},
 		{identities[Console], Alarm("r", "x")},

@@ -210,6 +210,14 @@ func LockdownReported(room, conn string) string {
 	return join("room", room, "lockdown", conn, "reported")
 }
 
+// LockdownChecklist is what somebody has to look at on the devices of the room's session, as the connector conn lists it.
+func LockdownChecklist(room, conn string) string {
+	return join("room", room, "lockdown", conn, "checklist")
+}
+
+// LockdownSigned is what was declared of them at the room's unit.
+func LockdownSigned(room, conn string) string { return join("room", room, "lockdown", conn, "signed") }
+
 // DeviceLockdownDesired is the wish for one device with an agent.
 func DeviceLockdownDesired(dev string) string { return join("device", dev, "lockdown", "desired") }
 

@@ -50,7 +50,8 @@ type chairPage struct {
 	UnitFacts   []fact
 	Here        string // who has checked in; "": no roster
 	Phones      *phonesCard
-	Call        []string // the conference
+	Paper       []paperLine // points that a person has to look at
+	Call        []string    // the conference
 	Key         *keyCard
 	Program     string // checksum of its program: the beginning
 	Whole       string // and all of it
@@ -118,6 +119,7 @@ func (h *Handler) chairPage(role session.Role, lang, note string) chairPage {
 	p.senses()
 	p.unit(h)
 	p.devices(h)
+	p.paper(h)
 	if n := len(p.Open); n > 0 {
 		p.Title = fmt.Sprintf("(%d) %s", n, p.Title)
 	}
@@ -311,7 +313,7 @@ func (h *Handler) chairEvents(w http.ResponseWriter, r *http.Request) {
 			return frame{}, err
 		}
 		p := h.chairPage(role, lang, "")
-		return h.frame(p.page, p, "chair-", "top", "alarms", "notices", "proposal", "action", "agenda", "walk", "points", "phones", "done", "measure", "unit")
+		return h.frame(p.page, p, "chair-", "top", "alarms", "notices", "proposal", "action", "agenda", "walk", "points", "phones", "paper", "done", "measure", "unit")
 	})
 }
 

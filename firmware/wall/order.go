@@ -27,6 +27,7 @@ const (
 	Decline Act = "decline" // the open proposal
 	Tick    Act = "tick"    // a point of the walk, with a reason, or a count of heads
 	Seen    Act = "seen"    // a notice, by Order.Rule
+	Sign    Act = "sign"    // a point of a connector's checklist, by Order.Command
 )
 
 // Order is one checked request from a page: the role may ask it, the state it was made in still holds, reason
@@ -42,6 +43,9 @@ type Order struct {
 	Heads    int            // Tick: how many people are in the room, in place of a point
 	Meeting  string         // Plan: id of a meeting of the calendar
 	Rule     string         // Seen
+	Conn     string         // Sign: connector
+	Command  string         // Sign: names the point
+	Refused  bool           // Sign: it is not as the point wants it
 }
 
 // Refusal is an error whose text is meant for the person at the page. Any other error of Options.Do is logged
@@ -106,7 +110,7 @@ func proposable(v *View, role session.Role) (out []Act) {
 // order reads and checks a form. The error is a *Refusal.
 func (h *Handler) order(r *http.Request, v *View, role session.Role) (Order, error) {
 	o := Order{Act: Act(r.PostFormValue("act")), Role: role}
-	if r.PostFormValue("seen") != string(v.Session.State) && o.Act != Answer && o.Act != Seen {
+	if r.PostFormValue("seen") != string(v.Session.State) && o.Act != Answer && o.Act != Seen && o.Act != Sign {
 		return o, refusedChanged
 	}
 	switch o.Act {
@@ -121,6 +125,8 @@ func (h *Handler) order(r *http.Request, v *View, role session.Role) (Order, err
 		return o.ticking(r, v)
 	case Plan:
 		return o.planning(r, v)
+	case Sign:
+		return o.signing(r, v)
 	case Seen:
 		if o.Rule = r.PostFormValue("rule"); !slices.ContainsFunc(v.Notices, func(n Notice) bool { return n.Rule == o.Rule }) {
 			return o, refusedNotice
@@ -186,6 +192,8 @@ func (o Order) String() string {
 		s += " of the calendar's " + o.Meeting
 	case o.Act == Seen:
 		s += " of the notice " + o.Rule
+	case o.Act == Sign:
+		s += fmt.Sprintf(" of a point of %s, done: %v", o.Conn, !o.Refused)
 	case o.Reason != "":
 		s += ": " + string(o.Reason)
 	}

@@ -30,7 +30,9 @@ type View struct {
 
 	Here     *roster.Here     `json:"here,omitempty"`     // who has checked in, as counts; nil: the room has no roster
 	Lockdown *lockdown.Status `json:"lockdown,omitempty"` // of the voice assistants, as counts; nil: nothing is known of any device
-	Call     *Call            `json:"call,omitempty"`     // the conference, as counts; nil: there is none to speak of
+	// Checklist is what somebody has to look at on devices that no management reaches, by pseudonym: to chair and clerk, never on the wall.
+	Checklist []CheckPoint `json:"checklist,omitempty"`
+	Call      *Call        `json:"call,omitempty"` // the conference, as counts; nil: there is none to speak of
 }
 
 // Text is a sentence or a word in the two languages of the pages.

@@ -182,7 +182,7 @@ func (r Report) Posture(now time.Time, standing mdm.Set, fresh time.Duration) md
 		case now.Sub(row.Reported) >= fresh:
 			p.Counts[mdm.Unknown]++
 		case row.Off.Has(standing):
-			p.Counts[mdm.LockedVerified]++
+			p.Counts[mdm.Declared]++
 			p.Off++
 			// the other management's word, brought by a person
 			p.Evidence = mdm.Signed

@@ -29,7 +29,7 @@ func TestPosture(t *testing.T) {
 	if p.Off != 2 || p.Total != 5 || !p.At.Equal(time.Date(2026, 11, 28, 16, 40, 0, 0, time.UTC)) || p.Evidence != mdm.Signed {
 		t.Errorf("%+v", p)
 	}
-	if p.Counts[mdm.LockedVerified] != 2 || p.Counts[mdm.Error] != 1 || p.Counts[mdm.Unknown] != 2 {
+	if p.Counts[mdm.Declared] != 2 || p.Counts[mdm.Error] != 1 || p.Counts[mdm.Unknown] != 2 {
 		t.Errorf("%v", p.Counts)
 	}
 	p.Version = 1

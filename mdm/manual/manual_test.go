@@ -80,3 +80,59 @@ func TestSignatureEnds(t *testing.T) {
 		t.Errorf("half a day later: %+v", o)
 	}
 }
+
+// TestCountersign: a signature from a unit is of one command, one device and one time.
+func TestCountersign(t *testing.T) {
+	now := time.Date(2026, 11, 28, 18, 0, 0, 0, time.UTC)
+	s := shelf{}
+	b := open(t, s, func() time.Time { return now })
+	lock := func(id string) {
+		t.Helper()
+		want := mdm.Want{Lock: mdm.Dictation, Until: now.Add(2 * time.Hour), Lease: time.Minute}
+		if err := b.Send(context.Background(), laptop, mdm.Command{ID: id, Kind: mdm.Lock, Want: want}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lock("sr-d-1-2-lock")
+	good := mdm.Signature{Device: "d-1", Command: "sr-d-1-2-lock", Role: "chair", Done: true, At: now}
+	for name, tt := range map[string]struct {
+		change func(*mdm.Signature)
+		want   error
+	}{
+		"wrong device":  {func(g *mdm.Signature) { g.Device = "d-9" }, ErrNothing},
+		"other command": {func(g *mdm.Signature) { g.Command = "sr-d-1-1-lock" }, ErrOther},
+		"a guest":       {func(g *mdm.Signature) { g.Role = "guest" }, ErrRole},
+		"facility":      {func(g *mdm.Signature) { g.Role = "facility" }, ErrRole},
+		"before":        {func(g *mdm.Signature) { g.At = now.Add(-3 * time.Minute) }, ErrTime},
+		"of tomorrow":   {func(g *mdm.Signature) { g.At = now.Add(3 * time.Minute) }, ErrTime},
+	} {
+		g := good
+		tt.change(&g)
+		if err := b.Countersign(g); !errors.Is(err, tt.want) || b.entries["d-1"].observed(now).Locked {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+	}
+	signed := now
+	now = now.Add(2 * time.Hour)
+	if err := b.Countersign(good); !errors.Is(err, ErrTime) {
+		t.Errorf("when the lock is over: %v", err)
+	}
+	now = signed.Add(10 * time.Minute) // the unit had no connection
+	if err := b.Countersign(good); err != nil || !b.entries["d-1"].Signed.Equal(signed) {
+		t.Errorf("%v, signed %v", err, b.entries["d-1"].Signed)
+	}
+	if err := b.Countersign(good); !errors.Is(err, ErrNothing) {
+		t.Errorf("the same again: %v", err)
+	}
+	lock("sr-d-1-3-lock")
+	if err := b.Countersign(good); !errors.Is(err, ErrOther) {
+		t.Errorf("the last one for the next point: %v", err)
+	}
+	lock("sr-d-1-2-lock") // its answer was lost: nobody is asked twice
+	if p := b.Open(); len(p) != 1 || p[0].Command != "sr-d-1-3-lock" {
+		t.Errorf("%+v", p)
+	}
+	if err := b.Withdraw("d-1", "sr-d-1-3-lock"); err != nil || len(b.Open()) != 0 {
+		t.Errorf("%v, %+v", err, b.Open())
+	}
+}

@@ -42,6 +42,7 @@ type Connector struct {
 	core   *mdm.Core
 	began  time.Time
 	wishes chan wish
+	words  chan word
 	events chan mdm.Event
 	done   chan outcome
 	faults chan string
@@ -53,6 +54,7 @@ type Connector struct {
 		devices map[string]mdm.Record
 		rooms   map[string]mdm.Holding
 	}
+	paper   *paper            // nil: no checklist
 	said    map[string]uint64 // what was last published, by topic: a hash, for there can be many
 	self    map[string]bool   // devices that report by themselves
 	postAt  time.Time
@@ -105,7 +107,7 @@ func New(o Options) (*Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Connector{opt: o, core: core, began: time.Now(), wishes: make(chan wish, 256), events: make(chan mdm.Event, 4096), done: make(chan outcome, 256),
+	c := &Connector{opt: o, core: core, began: time.Now(), wishes: make(chan wish, 256), words: make(chan word, 16), events: make(chan mdm.Event, 4096), done: make(chan outcome, 256),
 		faults: make(chan string, 1), orders: make(chan func(mdm.Clock)), hands: make(chan struct{}, o.Hands), said: map[string]uint64{}}
 	c.self = map[string]bool{}
 	for _, d := range o.Devices {
@@ -123,6 +125,9 @@ func New(o Options) (*Connector, error) {
 	}
 	if o.Site != nil {
 		if err := o.Site.Watch(topic.LockdownDesired(topic.Any), c.wish); err != nil {
+			return nil, err
+		}
+		if err := c.watchPaper(); err != nil {
 			return nil, err
 		}
 	}
@@ -170,6 +175,8 @@ func (c *Connector) Run(ctx context.Context) error {
 			return fmt.Errorf("bridge: %s: %w", c.opt.ID, err)
 		case w := <-c.wishes:
 			c.take(w)
+		case w := <-c.words:
+			c.declared(w)
 		case e := <-c.events:
 			c.core.Take(c.clock(), e)
 			c.count(func(f *Figures) { f.Events++ })
@@ -345,6 +352,9 @@ func (c *Connector) tell(now mdm.Clock) {
 			r.Error = c.fault
 		}
 		c.publish(topic.LockdownReported(room, c.opt.ID), r)
+	}
+	if c.paper != nil {
+		c.checklists()
 	}
 	if now.Wall.Sub(c.postAt) < time.Second {
 		return

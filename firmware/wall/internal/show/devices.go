@@ -6,6 +6,8 @@ import (
 	"subrosa/firmware/lockdown"
 	"subrosa/firmware/roster"
 	"subrosa/firmware/session"
+	"subrosa/firmware/wall"
+	"subrosa/mdm"
 )
 
 // devices are the scenes of the lock: as it usually is, without a connector, and afterwards.
@@ -26,8 +28,19 @@ func devices() []Scene {
 	blind := usual
 	blind.Reached, blind.Lost = 0, []string{"agent", "nanomdm"}
 	giving := lockdown.Status{Phase: lockdown.Giving, Returning: 3, Connectors: 2, Reached: 2}
+	byHand := usual
+	byHand.Devices, byHand.Declared = 20, 2
+	paper := scene("phones-paper", session.Report{State: session.Planned, Next: session.NextStart}, byHand)
+	paper.View.Checklist = []wall.CheckPoint{
+		{Conn: "paper", Point: mdm.Point{Device: "d-31", Command: "sr-d-31-1-stand", Kind: mdm.PointStand, Platform: "ios", Off: []string{"assistant"}}},
+		{Conn: "paper", Point: mdm.Point{Device: "d-40", Command: "sr-d-40-2-lock", Kind: mdm.PointLock, Platform: "linux", Off: []string{"dictation", "microphone"}, Until: At.Add(2 * time.Hour)}},
+		{Conn: "paper", Point: mdm.Point{Device: "d-41", Command: "sr-d-41-7-lock", Kind: mdm.PointLock, Platform: "android", Off: []string{"dictation"}, Until: At.Add(2 * time.Hour)},
+			Signed: session.Clerk, Done: true, At: At},
+		{Conn: "paper", Point: mdm.Point{Device: "d-44", Command: "sr-d-44-3-free", Kind: mdm.PointFree, Platform: "windows", Off: []string{"microphone"}}},
+	}
 	ps := append(points(), session.Point{Name: "assistants", Advisory: true, Detail: "unlock-once"})
 	return []Scene{
+		paper,
 		scene("phones-planned", session.Report{State: session.Planned, Next: session.NextStart}, usual),
 		scene("phones-closed", session.Report{State: session.Closed, Next: session.NextEnd, Points: ps}, usual),
 		scene("phones-trouble", session.Report{State: session.Closed, Next: session.NextEnd, Points: ps}, trouble),
