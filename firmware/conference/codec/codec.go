@@ -1,19 +1,21 @@
 // Package codec reads what RTP shows of a frame without looking into it: payload descriptors of VP8 (RFC 7741) and VP9
-// (RFC 9628), where a frame begins, and whether it is a key frame. Nothing else is negotiated beside Opus (RFC 7587).
+// (RFC 9628), where a frame begins, and whether it is a key frame. Nothing else is negotiated beside Opus (RFC 7587), but H.264
+// (RFC 6184) with public streams, which are not encrypted end to end.
 package codec
 
 import "errors"
 
-// Codec is one of the three.
+// Codec is one of the four.
 type Codec uint8
 
 const (
 	Opus Codec = iota + 1
 	VP8
 	VP9
+	H264 // public streams only: its packetisers look into frames
 )
 
-func (c Codec) String() string { return [...]string{"none", "opus", "vp8", "vp9"}[c] }
+func (c Codec) String() string { return [...]string{"none", "opus", "vp8", "vp9", "h264"}[c] }
 
 // ErrDescriptor says that a payload does not begin with a descriptor.
 var ErrDescriptor = errors.New("codec: no payload descriptor")
@@ -37,6 +39,8 @@ func Parse(c Codec, b []byte) (Packet, error) {
 		return vp8(b)
 	case VP9:
 		return vp9(b)
+	case H264:
+		return h264(b)
 	}
 	return Packet{}, ErrDescriptor
 }
@@ -141,6 +145,33 @@ func vp9(b []byte) (p Packet, err error) {
 	}
 	p.Descriptor, p.Start = n, flags&0x08 != 0
 	p.Key = flags&0x40 == 0 && sid == 0
+	return p, nil
+}
+
+// h264 reads RFC 6184, 5.2: the type of a NAL unit, or those in a STAP-A. A decoder can begin where a sequence parameter set
+// comes, and only that is told as a start: other frames' first packets look like any other.
+func h264(b []byte) (p Packet, err error) {
+	if len(b) < 2 {
+		return p, ErrDescriptor
+	}
+	switch b[0] & 0x1f {
+	case 7:
+		p.Start, p.Key = true, true
+	case 24:
+		for rest := b[1:]; len(rest) > 0; {
+			if len(rest) < 3 {
+				return Packet{}, ErrDescriptor
+			}
+			n := int(rest[0])<<8 | int(rest[1])
+			if n == 0 || len(rest) < 2+n {
+				return Packet{}, ErrDescriptor
+			}
+			if rest[2]&0x1f == 7 {
+				p.Start, p.Key = true, true
+			}
+			rest = rest[2+n:]
+		}
+	}
 	return p, nil
 }
 

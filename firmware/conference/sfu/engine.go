@@ -48,6 +48,21 @@ func Register(m *webrtc.MediaEngine) error {
 	return nil
 }
 
+// registerPlain adds H.264, for public streams: encoders of halls often have nothing else. Their frames are plain.
+func registerPlain(m *webrtc.MediaEngine) error {
+	if err := Register(m); err != nil {
+		return err
+	}
+	video := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}, {Type: "goog-remb"}, {Type: "transport-cc"}}
+	for i, profile := range []string{"42e01f", "42001f", "4d001f", "64001f"} { // constrained baseline, baseline, main, high
+		c := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: 90000, SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=" + profile, RTCPFeedback: video}
+		if err := m.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: c, PayloadType: webrtc.PayloadType(102 + i)}, webrtc.RTPCodecTypeVideo); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // certificate is that of the server's DTLS: a new one with each start, known to clients by its fingerprint in the answer.
 func certificate() (webrtc.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -25,6 +25,7 @@ type Peer struct {
 	changes   atomic.Uint64 // of sources
 
 	mu      sync.Mutex
+	api     *webrtc.API
 	pc      *webrtc.PeerConnection
 	slots   map[string]*slot  // by mid
 	sources map[string]string // source by mid, of what the peer sends
@@ -91,7 +92,7 @@ func (p *Peer) Offer(o *signal.Offer) (*signal.Answer, error) {
 // connection returns the peer's connection, a new one if it has none or wants one.
 func (p *Peer) connection(fresh bool) (*webrtc.PeerConnection, error) {
 	p.mu.Lock()
-	old := p.pc
+	old, api := p.pc, p.api
 	p.mu.Unlock()
 	if old != nil && !fresh {
 		return old, nil
@@ -101,7 +102,7 @@ func (p *Peer) connection(fresh bool) (*webrtc.PeerConnection, error) {
 		p.dropSlots()
 		go old.Close()
 	}
-	pc, err := p.room.sfu.api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{p.room.sfu.cert}, BundlePolicy: webrtc.BundlePolicyMaxBundle})
+	pc, err := api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{p.room.sfu.cert}, BundlePolicy: webrtc.BundlePolicyMaxBundle})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOffer, err)
 	}

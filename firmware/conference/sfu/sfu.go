@@ -47,7 +47,8 @@ type Options struct {
 // SFU is safe for concurrent use.
 type SFU struct {
 	o    Options
-	api  *webrtc.API
+	api  *webrtc.API // of participants
+	open *webrtc.API // of public streams: other codecs, too
 	cert webrtc.Certificate
 	Stats
 }
@@ -60,14 +61,6 @@ type Stats struct {
 
 // New opens the SFU.
 func New(o Options) (*SFU, error) {
-	m := &webrtc.MediaEngine{}
-	if err := Register(m); err != nil {
-		return nil, fmt.Errorf("sfu: %w", err)
-	}
-	reg := &interceptor.Registry{}
-	if err := feedback(reg); err != nil {
-		return nil, fmt.Errorf("sfu: %w", err)
-	}
 	cert, err := certificate()
 	if err != nil {
 		return nil, fmt.Errorf("sfu: %w", err)
@@ -82,8 +75,25 @@ func New(o Options) (*SFU, error) {
 	if o.TCP != nil {
 		e.SetICETCPMux(webrtc.NewICETCPMux(quiet{}.NewLogger(""), o.TCP, 32))
 	}
-	s := &SFU{o: o, cert: cert, api: webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(reg), webrtc.WithSettingEngine(e))}
+	s := &SFU{o: o, cert: cert}
+	if s.api, err = newAPI(e, Register); err != nil {
+		return nil, fmt.Errorf("sfu: %w", err)
+	}
+	if s.open, err = newAPI(e, registerPlain); err != nil {
+		return nil, fmt.Errorf("sfu: %w", err)
+	}
 	return s, nil
+}
+
+func newAPI(e webrtc.SettingEngine, codecs func(*webrtc.MediaEngine) error) (*webrtc.API, error) {
+	m, reg := &webrtc.MediaEngine{}, &interceptor.Registry{}
+	if err := codecs(m); err != nil {
+		return nil, err
+	}
+	if err := feedback(reg); err != nil {
+		return nil, err
+	}
+	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(reg), webrtc.WithSettingEngine(e)), nil
 }
 
 // Settings are those of every connection here.
@@ -182,7 +192,7 @@ func (r *Room) Peer(id string, sender *tripwire.Sender) *Peer {
 	defer r.mu.Unlock()
 	p := r.peers[id]
 	if p == nil {
-		p = &Peer{room: r, id: id, wire: sender, slots: map[string]*slot{}}
+		p = &Peer{room: r, id: id, wire: sender, api: r.sfu.api, slots: map[string]*slot{}}
 		r.peers[id] = p
 	}
 	return p
@@ -191,6 +201,43 @@ func (r *Room) Peer(id string, sender *tripwire.Sender) *Peer {
 // Offer answers a participant's offer. sender is its tripwire.
 func (r *Room) Offer(id string, sender *tripwire.Sender, o *signal.Offer) (*signal.Answer, error) {
 	return r.Peer(id, sender).Offer(o)
+}
+
+// Stream answers the offer of a public stream, in or out, which may have codecs that participants do not. Whether it is watched,
+// sender says.
+func (r *Room) Stream(id string, sender *tripwire.Sender, o *signal.Offer) (*signal.Answer, error) {
+	p := r.Peer(id, sender)
+	p.mu.Lock()
+	p.api = r.sfu.open
+	p.mu.Unlock()
+	return p.Offer(o)
+}
+
+// Feed gives a receiver's m-lines other tracks than its offer has named; "" none.
+func (r *Room) Feed(id, audio, video string) {
+	p := r.known(id)
+	if p == nil {
+		return
+	}
+	r.mu.Lock()
+	a, v := r.tracks[audio], r.tracks[video]
+	r.mu.Unlock()
+	p.mu.Lock()
+	slots := make([]*slot, 0, len(p.slots))
+	for _, s := range p.slots {
+		slots = append(slots, s)
+	}
+	p.mu.Unlock()
+	for _, s := range slots {
+		t := a
+		if s.video {
+			t = v
+		}
+		if t != nil && t.video() != s.video {
+			t = nil
+		}
+		s.give(t)
+	}
 }
 
 func (r *Room) known(id string) *Peer {

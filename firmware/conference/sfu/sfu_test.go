@@ -239,7 +239,7 @@ func bench(t testing.TB, slots int) (*Track, []*layer, []*slot, []*writer) {
 	var ws []*writer
 	for range slots {
 		x, w := newSlot(room.Peer("b", nil), true, "1"), &writer{keep: true}
-		x.writer = w
+		x.writer, x.pts = w, [5]uint8{codec.VP8: 96}
 		x.give(tr)
 		ss, ws = append(ss, x), append(ws, w)
 	}

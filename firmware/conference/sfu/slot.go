@@ -23,7 +23,7 @@ type slot struct {
 	mu      sync.Mutex
 	stopped bool
 	writer  webrtc.TrackLocalWriter
-	pts     [4]uint8 // by codec
+	pts     [5]uint8 // by codec; 0: not negotiated
 	hdr     rtp.Header
 	sendExt [3]byte // abs-send-time
 	hasExt  bool
@@ -67,10 +67,14 @@ func (s *slot) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, erro
 			k = codec.VP8
 		case strings.EqualFold(p.MimeType, webrtc.MimeTypeVP9):
 			k = codec.VP9
+		case strings.EqualFold(p.MimeType, webrtc.MimeTypeH264):
+			k = codec.H264
 		default:
 			continue
 		}
-		s.pts[k] = uint8(p.PayloadType)
+		if s.pts[k] == 0 { // the receiver's first choice of several profiles
+			s.pts[k] = uint8(p.PayloadType)
+		}
 		if first.MimeType == "" {
 			first = p
 		}
@@ -180,7 +184,7 @@ func (s *slot) aim(target int, now time.Time) {
 func (s *slot) write(l *layer, p *packet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopped || s.track != l.track || s.writer == nil {
+	if s.stopped || s.track != l.track || s.writer == nil || s.pts[l.track.codec] == 0 {
 		return
 	}
 	if l.index != s.layer {

@@ -258,7 +258,8 @@ func (st *stream) begins(pt uint8) bool {
 	return st.codec != 0
 }
 
-var codecOf = map[string]codec.Codec{strings.ToLower(webrtc.MimeTypeOpus): codec.Opus, strings.ToLower(webrtc.MimeTypeVP8): codec.VP8, strings.ToLower(webrtc.MimeTypeVP9): codec.VP9}
+var codecOf = map[string]codec.Codec{strings.ToLower(webrtc.MimeTypeOpus): codec.Opus, strings.ToLower(webrtc.MimeTypeVP8): codec.VP8, strings.ToLower(webrtc.MimeTypeVP9): codec.VP9,
+	strings.ToLower(webrtc.MimeTypeH264): codec.H264}
 
 // run reads packets until the stream ends.
 func (st *stream) run() {
