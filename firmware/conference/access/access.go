@@ -26,6 +26,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -54,6 +55,8 @@ type Options struct {
 	Deny    []string                   // certificates that are shut out, such as a stolen unit's: "unit:ratssaal-1"
 	Zone    *time.Location             // of times on pages; nil: UTC
 	Log     *slog.Logger
+	// Streams says whether a room has public streams; nil: none has.
+	Streams func(room string) bool
 	// After is where a browser goes when it has signed in; nil: /room/ROOM.
 	After func(room string) string
 }
@@ -74,6 +77,7 @@ type Service struct {
 
 	mu   sync.Mutex
 	book *Book
+	over []string // stream tokens whose end was told
 
 	watch    sync.Mutex // apart from mu, which is held while the disk writes
 	watchers map[int]func(Ended)
@@ -395,6 +399,7 @@ func (s *Service) sweep(now time.Time) (n int, err error) {
 		return !now.Before(l.Ends) || l.Guest != nil && !now.Before(l.Guest.To) || l.Guest == nil && !s.onAnyRoster(l.Member)
 	}
 	any := false
+	var streams []Ended
 	s.read(func(b *Book) {
 		for _, l := range b.Logins {
 			any = any || over(l)
@@ -405,7 +410,14 @@ func (s *Service) sweep(now time.Time) (n int, err error) {
 		for _, i := range b.Invites {
 			any = any || now.Sub(i.To) > keepOver
 		}
+		for _, k := range b.overStreams(now) {
+			if !slices.Contains(s.over, k.ID) { // told once; the token itself is asked for its time at each use
+				s.over = append(s.over, k.ID)
+				streams = append(streams, Ended{Room: k.Room, Member: k.ID, Reason: EndExpired, At: now})
+			}
+		}
 	})
+	s.tell(streams...)
 	if !any {
 		return 0, nil
 	}

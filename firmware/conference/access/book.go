@@ -119,12 +119,13 @@ const format = 1
 // Book is all that access knows, as it lies on disk. It holds no name, and of tokens only hashes. Its methods are
 // pure, with time as an argument; Service guards it.
 type Book struct {
-	Format   int                  `json:"format"`
-	Invites  map[string]*Invite   `json:"invites"`  // by id
-	Accounts map[string]*Account  `json:"accounts"` // by member
-	Logins   map[string]*Login    `json:"logins"`   // by the hex SHA-256 of the cookie
-	Consents map[string]time.Time `json:"consents"` // room/member: until when a code may take a passkey's place
-	Linked   map[string]string    `json:"linked"`   // salted hash of a city account: member
+	Format   int                     `json:"format"`
+	Invites  map[string]*Invite      `json:"invites"`           // by id
+	Accounts map[string]*Account     `json:"accounts"`          // by member
+	Logins   map[string]*Login       `json:"logins"`            // by the hex SHA-256 of the cookie
+	Consents map[string]time.Time    `json:"consents"`          // room/member: until when a code may take a passkey's place
+	Linked   map[string]string       `json:"linked"`            // salted hash of a city account: member
+	Streams  map[string]*StreamToken `json:"streams,omitempty"` // by id
 }
 
 func newBook() *Book {
@@ -148,6 +149,9 @@ func (b *Book) fill() {
 	}
 	if b.Linked == nil {
 		b.Linked = map[string]string{}
+	}
+	if b.Streams == nil {
+		b.Streams = map[string]*StreamToken{}
 	}
 }
 
@@ -287,6 +291,11 @@ func (b *Book) prune(now time.Time) {
 	for id, i := range b.Invites {
 		if now.Sub(i.To) > keepOver {
 			delete(b.Invites, id)
+		}
+	}
+	for id, k := range b.Streams {
+		if now.Sub(k.To) > keepOver {
+			delete(b.Streams, id)
 		}
 	}
 	for k, until := range b.Consents {

@@ -17,6 +17,8 @@ type clerkView struct {
 	Members []memberRow
 	Invites []inviteRow
 	Consent bool // may consent
+	Streams bool // are there in this room
+	Tokens  []inviteRow
 	From    string
 	To      string
 }
@@ -39,6 +41,9 @@ type madeView struct {
 	Link, Mail, Member, Role, Purpose, From, To string
 	QR                                          template.URL
 }
+
+// tokenView is a stream's token, this once.
+type tokenView struct{ Text, Use, From, To, Address string }
 
 const formTime = "2006-01-02T15:04" // of datetime-local
 
@@ -107,6 +112,11 @@ func (s *Service) showClerk(w http.ResponseWriter, status int, v view, id Identi
 		state := i.State(now)
 		c.Invites = append(c.Invites, inviteRow{ID: i.ID, Role: v.RoleName(string(i.Role)), Member: i.Member, Purpose: v.PurposeName(string(i.Purpose)),
 			From: s.when(v, i.From), To: s.when(v, i.To), State: v.stateName(state), Open: state == "open" || state == "early" || state == "used" && i.Member == ""})
+	}
+	c.Streams = s.o.Streams != nil && s.o.Streams(v.Room)
+	for _, k := range s.StreamTokens(v.Room) {
+		state := k.State(now)
+		c.Tokens = append(c.Tokens, inviteRow{ID: k.ID, Purpose: v.UseName(string(k.Use)), From: s.when(v, k.From), To: s.when(v, k.To), State: v.stateName(state), Open: state == "open" || state == "early"})
 	}
 	v.Clerk = c
 	s.render(w, status, "clerk.html", v)

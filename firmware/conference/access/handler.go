@@ -48,6 +48,8 @@ func (s *Service) Handler() http.Handler {
 	m.HandleFunc("POST /access/clerk/invite", s.clerkInvite)
 	m.HandleFunc("POST /access/clerk/revoke", s.clerkRevoke)
 	m.HandleFunc("POST /access/clerk/consent", s.clerkConsent)
+	m.HandleFunc("POST /access/clerk/stream", s.clerkStream)
+	m.HandleFunc("POST /access/clerk/stream/revoke", s.clerkStreamRevoke)
 	return headers(http.NewCrossOriginProtection().Handler(m))
 }
 
@@ -128,6 +130,8 @@ var errorTexts = []struct {
 	text   level.Text
 }{
 	{ErrInvite, "invite", http.StatusForbidden, level.Text{DE: "Dieser Link gilt nicht: Er wurde schon benutzt, ist abgelaufen, noch nicht gültig oder zurückgenommen. Bitte lassen Sie sich von der Geschäftsstelle einen neuen geben.", EN: "This link is not valid: it was used, is over, not valid yet or was revoked. Please ask the clerk for a new one."}},
+	{ErrToken, "token", http.StatusUnauthorized, level.Text{DE: "Dieser Schlüssel gilt nicht: Er ist unbekannt, abgelaufen, noch nicht gültig oder zurückgenommen. Bitte lassen Sie sich von der Geschäftsstelle einen neuen geben.", EN: "This token is not valid: it is unknown, over, not valid yet or was revoked. Please ask the clerk for a new one."}},
+	{ErrUse, "use", http.StatusForbidden, level.Text{DE: "Dieser Schlüssel ist für etwas anderes: zum Senden oder zum Abspielen, oder für einen anderen Raum.", EN: "This token is for something else: for sending or for playing, or for another room."}},
 	{ErrSignedOut, "signed-out", http.StatusUnauthorized, level.Text{DE: "Sie sind nicht angemeldet.", EN: "You are not signed in."}},
 	{ErrRoster, "roster", http.StatusForbidden, level.NotOnRoster.Text()},
 	{ErrRight, "right", http.StatusForbidden, level.Text{DE: "Das darf Ihre Rolle nicht.", EN: "Your role may not do this."}},

@@ -33,6 +33,7 @@ type view struct {
 	Next  string
 	Clerk *clerkView
 	Made  *madeView
+	Token *tokenView
 	query string // of the page, for the change of language
 }
 

@@ -22,6 +22,7 @@ const (
 	KindLocked    = "conference.locked"    // an address or account, after too many wrong tries
 	KindCloned    = "conference.cloned"    // a passkey's counter went back: it may have been copied
 	KindEnded     = "conference.ended"     // a right
+	KindToken     = "conference.token"     // of a public stream was made
 	KindBound     = "conference.bound"     // a leaf's key to an identity
 )
 
@@ -41,6 +42,7 @@ type note struct {
 var requires = map[string][]string{
 	KindInvited: {"vk-guest", "APP.5.4.A7"}, KindRevoked: {"vk-guest"}, KindEntered: {"vk-auth"}, KindEnrolled: {"vk-mfa"},
 	KindRecovered: {"vk-mfa"}, KindConsented: {"vk-mfa"}, KindLocked: {"vk-auth"}, KindCloned: {"vk-mfa"}, KindEnded: {"vk-roles"}, KindBound: {"vk-e2ee"},
+	KindToken: {"vk-roles"},
 }
 
 // record writes an entry and returns when it is on disk.
