@@ -50,6 +50,14 @@ type Room struct {
 	Journal string      `json:"journal"` // the unit's socket; "": an own journal in the state folder
 	Roster  string      `json:"roster"`  // CSV; "": the site's list, by MQTT
 	Level   level.Level `json:"level"`   // without a broker
+	Streams *Streams    `json:"streams"` // WHIP in, WHEP out, in public sessions; nil: none
+}
+
+// Streams are the public streams of a room.
+type Streams struct {
+	Players int    `json:"players"` // at once, 20
+	Free    bool   `json:"without_token"`
+	Stream  string `json:"av"` // id under which the unit is told that they are on or off; "": conference-stream
 }
 
 func defaults() Config {
@@ -65,6 +73,9 @@ func loadConfig(path string) (Config, error) {
 	dir := filepath.Dir(path)
 	files := []*string{&c.CA, &c.Cert, &c.Key, &c.PageCert, &c.PageKey}
 	for i := range c.Rooms {
+		if st := c.Rooms[i].Streams; st != nil && st.Players == 0 {
+			st.Players = 20
+		}
 		files = append(files, &c.Rooms[i].Roster)
 	}
 	for _, p := range files {
@@ -120,6 +131,9 @@ func (c *Config) check() error {
 			return fmt.Errorf("rooms: %s: without a broker, roster is a CSV file", r.ID)
 		}
 		seen[r.ID] = true
+		if r.Streams != nil && (r.Streams.Players < 1 || r.Streams.Players > 500) {
+			return fmt.Errorf("rooms: %s: streams: players %d, want 1 to 500", r.ID, r.Streams.Players)
+		}
 	}
 	return nil
 }

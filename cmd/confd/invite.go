@@ -59,16 +59,28 @@ func (s *server) inviteHandler() http.Handler {
 		}
 		fmt.Fprintln(w, m.Link)
 	})
+	m.HandleFunc("POST /stream-token/{room}", s.streamWish)
 	return m
 }
 
+// wish is where the running conference is asked for what the options want; "": nothing.
+func (o options) wish() string {
+	switch {
+	case o.invite != "":
+		return "/first-invite/" + url.PathEscape(o.invite)
+	case o.token != "":
+		return fmt.Sprintf("/stream-token/%s?publish=%t&hours=%d", url.PathEscape(o.token), o.publish, o.hours)
+	}
+	return ""
+}
+
 // askRunning asks the conference that runs with this state folder, if there is one.
-func askRunning(ctx context.Context, dir, room string, w io.Writer) (asked bool, err error) {
+func askRunning(ctx context.Context, dir, wish string, w io.Writer) (asked bool, err error) {
 	path := filepath.Join(dir, inviteSocket)
 	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", path)
 	}}}
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://confd/first-invite/"+url.PathEscape(room), nil)
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://confd"+wish, nil)
 	if err != nil {
 		return false, fmt.Errorf("first invite: %w", err)
 	}
@@ -107,7 +119,7 @@ func alreadyRuns(o options, err error) error {
 		return err
 	}
 	what := "es wird gerade benutzt: die Konferenz läuft schon / it is in use: the conference runs already"
-	if o.invite != "" {
+	if o.wish() != "" {
 		what = "die Konferenz läuft und nimmt hier keine Wünsche an: anhalten, den Link holen, wieder starten / the conference runs and takes no wishes here: stop it, get the link, start it again"
 	}
 	return fmt.Errorf("%s: %s (%w)", o.state, what, err)

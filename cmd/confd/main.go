@@ -45,6 +45,9 @@ type usageError struct{ error }
 type options struct {
 	config, state string
 	invite        string
+	token         string // room of a stream's token to be made
+	publish, play bool
+	hours         int
 	json          bool
 	unsealed      bool
 }
@@ -55,6 +58,10 @@ func parse(args []string) (o options, err error) {
 	f.StringVar(&o.state, "state", "./.state", "`folder` of the conference's states")
 	f.StringVar(&o.invite, "first-invite", "", "print a single-use link with which the clerk of a `room` sets up their passkey, and end; also while the conference runs")
 	f.BoolVar(&o.unsealed, "unsealed", false, "keep the rights that the kernel could take away: development, or an old kernel; said in log, health and metrics")
+	f.StringVar(&o.token, "stream-token", "", "print a token with which a device sends the picture and sound of a `room` in (--publish) or plays them (--play), and end")
+	f.BoolVar(&o.publish, "publish", false, "of --stream-token: for sending in (WHIP)")
+	f.BoolVar(&o.play, "play", false, "of --stream-token: for playing (WHEP)")
+	f.IntVar(&o.hours, "hours", 24, "of --stream-token: how many `hours` it is valid")
 	f.BoolVar(&o.json, "json", false, "log as JSON lines")
 	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return o, err
@@ -63,6 +70,9 @@ func parse(args []string) (o options, err error) {
 	}
 	if f.NArg() > 0 {
 		return o, &usageError{fmt.Errorf("what is %q? See --help", f.Arg(0))}
+	}
+	if (o.token != "") != (o.publish || o.play) || o.publish && o.play {
+		return o, &usageError{errors.New("--stream-token ROOM goes with one of --publish and --play")}
 	}
 	return o, nil
 }
@@ -77,8 +87,8 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	log := newLog(o.json)
-	if o.invite != "" {
-		if asked, err := askRunning(ctx, o.state, o.invite, os.Stdout); asked || err != nil {
+	if wish := o.wish(); wish != "" {
+		if asked, err := askRunning(ctx, o.state, wish, os.Stdout); asked || err != nil {
 			return err
 		}
 	}
@@ -92,6 +102,9 @@ func run(ctx context.Context, args []string) error {
 	defer s.close()
 	if o.invite != "" {
 		return s.firstInvite(o.invite, os.Stdout)
+	}
+	if o.token != "" {
+		return s.streamToken(o, os.Stdout)
 	}
 	if err := s.seal(o); err != nil {
 		return err

@@ -26,11 +26,12 @@ import (
 
 // room is a room's conference and what the site says of it.
 type room struct {
-	id     string
-	roster *roster.Roster
-	file   bool   // the roster is that of a file
-	saved  string // else where it is kept, so that who is signed in still is after a restart
-	call   *call.Call
+	id      string
+	roster  *roster.Roster
+	file    bool   // the roster is that of a file
+	saved   string // else where it is kept, so that who is signed in still is after a restart
+	call    *call.Call
+	streams *Streams // nil: none
 
 	mu      sync.Mutex
 	want    want
@@ -58,7 +59,7 @@ func (r *room) last() call.Report {
 
 // openRoom takes up the roster: that of the file, else as the site said it last.
 func openRoom(c Config, conf Room, folder state.Folder) (*room, error) {
-	r := &room{id: conf.ID, want: want{level: level.Confidential}, file: conf.Roster != "", saved: folder.Path("roster-" + conf.ID)}
+	r := &room{id: conf.ID, want: want{level: level.Confidential}, file: conf.Roster != "", streams: conf.Streams, saved: folder.Path("roster-" + conf.ID)}
 	if c.Broker == "" {
 		r.want = want{conf.Level, true}
 	}
@@ -87,7 +88,12 @@ func openRoom(c Config, conf Room, folder state.Folder) (*room, error) {
 
 // openCall opens the room's call.
 func (s *server) openCall(r *room) {
+	players := 0
+	if r.streams != nil {
+		players = r.streams.Players
+	}
 	r.call = call.New(call.Options{
+		Streams: r.streams != nil, Players: players,
 		Room: r.id, Seats: s.c.Seats, LastN: s.c.LastN, Suites: s.c.Suites, Log: s.log, Now: time.Now,
 		Media: func(ev sfu.Events) call.Media { return s.sfu.NewRoom(s.c.LastN, ev) },
 		ICE:   s.relay.Credentials,

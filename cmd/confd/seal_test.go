@@ -124,7 +124,7 @@ func TestFirstInviteBeside(t *testing.T) {
 	invite := func(room string) (string, error) {
 		var link strings.Builder
 		o := options{config: path, state: p.state, invite: room}
-		asked, err := askRunning(t.Context(), o.state, o.invite, &link)
+		asked, err := askRunning(t.Context(), o.state, o.wish(), &link)
 		if asked || err != nil {
 			return link.String(), err
 		}

@@ -31,7 +31,7 @@ type testServer struct {
 
 // theRoom has its level and roster by MQTT if there is a broker.
 func theRoom(level, broker string) map[string]any {
-	room := map[string]any{"id": "ratssaal", "name": "Ratssaal"}
+	room := map[string]any{"id": "ratssaal", "name": "Ratssaal", "streams": map[string]any{}}
 	if broker == "" {
 		room["level"], room["roster"] = level, "roster.csv"
 	}

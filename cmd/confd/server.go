@@ -80,7 +80,7 @@ func assemble(c Config, o options, log *slog.Logger) (*server, error) {
 	if s.access, err = s.openAccess(c, o, folder, rosters, names); err != nil {
 		return nil, err
 	}
-	if o.invite != "" {
+	if o.invite != "" || o.token != "" {
 		return s, nil
 	}
 	if s.invites, err = openInvites(o.state, log); err != nil {
@@ -108,7 +108,7 @@ func (s *server) openAccess(c Config, o options, folder state.Folder, rosters ma
 	}
 	ao := access.Options{State: folder, Rosters: rosters, Rooms: names, Journal: s.books, Zone: zone, Log: s.log,
 		Level: func(room string) string { return string(s.rooms[room].wanted().level) },
-		After: func(room string) string { return "/room/" + room }}
+		After: func(room string) string { return "/room/" + room }, Streams: s.hasStreams}
 	if err := c.Access.Fill(&ao, filepath.Dir(o.config)); err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func (s *server) openMedia() error {
 }
 
 func (s *server) listen() (err error) {
-	s.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.sfu.Metrics(), s.seats(), s.isSealed())
+	s.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.sfu.Metrics(), s.seats(), s.isSealed(), streamCounter{s})
 	if s.site != nil {
 		s.reg.MustRegister(s.site.Metrics())
 	}
@@ -176,6 +176,9 @@ func (s *server) handler() http.Handler {
 	m.HandleFunc("GET /room/{room}", s.page)
 	m.Handle("GET /client/", client.Files())
 	m.Handle("GET /room/{room}/signal", call.Socket(s.call, s.decide))
+	streams := s.streams()
+	m.Handle("/whip/", streams)
+	m.Handle("/whep/", streams)
 	m.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/access/", http.StatusSeeOther) })
 	if s.more != nil {
 		s.more(m)

@@ -39,6 +39,8 @@ type Identity struct {
 // Media is the part of sfu.Room that a call uses.
 type Media interface {
 	Offer(participant string, wire *tripwire.Sender, o *signal.Offer) (*signal.Answer, error)
+	Stream(id string, wire *tripwire.Sender, o *signal.Offer) (*signal.Answer, error)
+	Feed(id, audio, video string)
 	Remove(participant string)
 	Prefer(participant string, p signal.Prefer)
 	Mute(participant, source string, muted bool)
@@ -72,6 +74,7 @@ type Options struct {
 	Report   func(Report)
 	Log      *slog.Logger
 	Streams  bool // WHIP and WHEP are there
+	Players  int  // WHEP at once, at most
 	Now      func() time.Time
 	Rand     io.Reader // for groups; nil: crypto/rand
 }
@@ -82,6 +85,8 @@ type Report struct {
 	Level     level.Level
 	Seats     int
 	CodeLabel string // "room" or "chair" and 30 digits, CodesDiffer, or "" until an epoch's has come
+	Open      bool   // for public streams, by the chair's word
+	In, Out   int    // public streams that run
 }
 
 // Kinds of journal entries. Payloads have counts, roles and words of lists.
@@ -104,7 +109,10 @@ type Call struct {
 	allowed  bool
 	level    level.Level
 	pending  level.Level
-	open     bool // frames are plain: a public stream is open
+	open     bool // for public streams, which are plain
+	in       *Stream
+	players  map[string]*Stream
+	most     int // players at once, since the first came
 	seats    map[string]*Seat
 	group    *delivery.Group
 	seq      uint64
@@ -153,14 +161,14 @@ func New(o Options) *Call {
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
-	c := &Call{o: o, level: level.Confidential, seats: map[string]*Seat{}, stuck: map[string]bool{},
+	c := &Call{o: o, level: level.Confidential, seats: map[string]*Seat{}, players: map[string]*Stream{}, stuck: map[string]bool{},
 		keys: map[string]leafKey{}, chairs: map[string][]byte{}, events: make(chan func(), 256)}
 	c.media = o.Media(sfu.Events{
 		Tracks:   func() { c.later(func() { c.dirty = true }) },
 		Alarm:    func(a sfu.Alarm) { c.later(func() { c.alarm(a) }) },
 		Speakers: func(s []string) { c.later(func() { c.all(&signal.Speakers{Speakers: s}) }) },
 		Flow:     func(p string, f sfu.Flow) { c.later(func() { c.flow(p, f) }) },
-		State:    func(string, string) {},
+		State:    func(p, state string) { c.later(func() { c.streamState(p, state) }) },
 	})
 	return c
 }
@@ -199,6 +207,7 @@ func (c *Call) locked(fn func()) {
 		fn()
 	}
 	c.expire()
+	c.feed()
 	c.assign()
 	c.tell()
 }
@@ -217,6 +226,9 @@ func (c *Call) SetLevel(l level.Level, allowed bool) {
 		}
 		was := c.level
 		c.allowed = allowed
+		if !allowed || !level.For(l).Streams {
+			c.stream(false, "level") // first, and whatever becomes of the call
+		}
 		switch {
 		case !allowed:
 			c.pending = ""
@@ -235,34 +247,35 @@ func (c *Call) SetLevel(l level.Level, allowed bool) {
 // take makes l the call's level: who may not stay goes.
 func (c *Call) take(l level.Level) {
 	c.level, c.pending = l, ""
-	if c.open && !level.For(l).Streams {
-		c.stream(false)
+	if !level.For(l).Streams {
+		c.stream(false, "level")
 	}
-	if c.o.Still != nil {
-		c.end(signal.EndedLevel, func(s *Seat) bool { return !c.o.Still(s.who).May })
-	}
+	c.end(signal.EndedLevel, c.mayNot)
 	c.note(KindLevel, map[string]any{"level": string(l)})
 }
 
 // Drop ends the calls of a member, or of one of its browsers, in this room: its right has ended. Media stops before it returns.
 func (c *Call) Drop(member, login string) {
 	c.locked(func() {
+		c.dropStreams(member)
 		c.end(signal.EndedRoster, func(s *Seat) bool { return s.who.Member == member && (login == "" || s.who.Login == login) })
 	})
 }
 
 // Check asks again who may stay: after a change of what access knows.
 func (c *Call) Check() {
-	c.locked(func() {
-		if c.o.Still != nil {
-			c.end(signal.EndedRoster, func(s *Seat) bool { return !c.o.Still(s.who).May })
-		}
-	})
+	c.locked(func() { c.end(signal.EndedRoster, c.mayNot) })
+}
+
+// mayNot reports whether somebody has no right to be here any more. Streams have theirs by token and chair, not by a sign-in.
+func (c *Call) mayNot(s *Seat) bool {
+	return c.o.Still != nil && s.stream == nil && !c.o.Still(s.who).May
 }
 
 func (c *Call) shut(why signal.EndReason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.stream(false, string(why))
 	c.end(why, func(*Seat) bool { return true })
 	c.tell()
 }
@@ -279,6 +292,7 @@ func (c *Call) end(why signal.EndReason, fn func(*Seat) bool) {
 		s.wire.Turn(c.o.Now(), 0, -1, 0, true)
 		c.media.Remove(s.id)
 		delete(c.seats, s.id)
+		c.streamEnded(s, why)
 	}
 	for _, s := range gone {
 		c.hands = slices.DeleteFunc(c.hands, func(id string) bool { return id == s.id })
@@ -287,7 +301,7 @@ func (c *Call) end(why signal.EndReason, fn func(*Seat) bool) {
 		}
 		s.send(&signal.Ended{Reason: why, Again: again[why], Text: endTexts[why]})
 		s.close()
-		if why != signal.EndedLeft && !s.lobby {
+		if why != signal.EndedLeft && !s.lobby && s.stream == nil {
 			c.note(KindRemoved, map[string]any{"role": string(s.who.Role), "why": string(why)})
 		}
 		c.dirty = true
@@ -301,15 +315,13 @@ func (c *Call) end(why signal.EndReason, fn func(*Seat) bool) {
 // emptied forgets a call that nobody sits in.
 func (c *Call) emptied() {
 	for _, s := range c.seats {
-		if !s.lobby {
+		if !s.lobby && s.stream == nil {
 			return
 		}
 	}
+	c.stream(false, "empty")
 	if c.group != nil {
 		c.note(KindEnded, map[string]any{"epochs": c.group.Epoch()})
-	}
-	if c.open {
-		c.stream(false)
 	}
 	c.group, c.log, c.logSize, c.code, c.task = nil, nil, 0, "", task{}
 	if c.pending != "" {
@@ -367,14 +379,6 @@ func (c *Call) setFloor(id string) {
 	c.dirty = true
 }
 
-// stream opens or closes the public stream: frames are plain while it is open.
-func (c *Call) stream(on bool) {
-	c.open = on
-	c.turn(c.o.Now(), false)
-	c.note(KindStream, map[string]any{"on": on})
-	c.dirty = true
-}
-
 // tell sends the state, if it has changed, at most ten times a second, and reports.
 func (c *Call) tell() {
 	c.report()
@@ -400,6 +404,7 @@ func (c *Call) state() *signal.State {
 	st := &signal.State{Version: c.version, Level: c.level, Pending: c.pending, Encryption: signal.EndToEnd, Floor: c.floor, People: []signal.Person{}, Tracks: []signal.Track{}}
 	if c.open {
 		st.Encryption = signal.Open
+		st.Stream = &signal.StreamState{In: c.in != nil, Out: len(c.players)}
 	}
 	if c.group != nil && c.group.Founded() {
 		st.Group, st.Epoch = c.group.ID, c.group.Epoch()
@@ -429,7 +434,10 @@ func (c *Call) ordered() []*Seat {
 }
 
 func (c *Call) report() {
-	r := Report{State: "idle", Level: c.level, CodeLabel: c.code}
+	r := Report{State: "idle", Level: c.level, CodeLabel: c.code, Open: c.open, Out: len(c.players)}
+	if c.in != nil {
+		r.In = 1
+	}
 	for _, s := range c.seats {
 		if !s.lobby {
 			r.Seats++

@@ -19,19 +19,27 @@ import (
 )
 
 // media takes note of what is asked of it.
-type media struct{ did []string }
+type media struct {
+	did    []string
+	tracks []sfu.TrackInfo
+}
 
 func (m *media) note(format string, args ...any) { m.did = append(m.did, fmt.Sprintf(format, args...)) }
 func (m *media) Offer(p string, _ *tripwire.Sender, o *signal.Offer) (*signal.Answer, error) {
 	m.note("offer %s", p)
 	return &signal.Answer{N: o.N, SDP: "v=0"}, nil
 }
+func (m *media) Stream(p string, _ *tripwire.Sender, o *signal.Offer) (*signal.Answer, error) {
+	m.note("stream %s", p)
+	return &signal.Answer{SDP: "v=0"}, nil
+}
+func (m *media) Feed(p, audio, video string)       { m.note("feed %s %s %s", p, audio, video) }
 func (m *media) Remove(p string)                   { m.note("remove %s", p) }
 func (m *media) Prefer(p string, _ signal.Prefer)  { m.note("prefer %s", p) }
 func (m *media) Mute(p, source string, muted bool) { m.note("mute %s %s %v", p, source, muted) }
 func (m *media) KeyFrame(t string)                 { m.note("key %s", t) }
 func (m *media) Floor(p string)                    { m.note("floor %s", p) }
-func (m *media) Tracks() []sfu.TrackInfo           { return nil }
+func (m *media) Tracks() []sfu.TrackInfo           { return m.tracks }
 func (m *media) Close()                            {}
 
 // out keeps what a participant was sent.

@@ -84,7 +84,7 @@ func (c *Call) regroup(why string) {
 func (c *Call) turn(now time.Time, removal bool) {
 	for _, s := range c.seats {
 		switch {
-		case c.open:
+		case s.stream != nil: // not of the group, and plain
 			s.wire.Off()
 		case c.group == nil || !c.group.Founded():
 			s.wire.Turn(now, 0, -1, 0, removal)

@@ -35,7 +35,8 @@ type Seat struct {
 	admission   string
 	since       uint64 // sequence number of the welcome
 	wrongs      int
-	unsigned    int // commits that would have added somebody without the chair
+	unsigned    int     // commits that would have added somebody without the chair
+	stream      *Stream // a publisher's, who has no browser; else nil
 }
 
 // Refusal is why somebody does not come in.
@@ -89,9 +90,6 @@ func (c *Call) join(who Identity, v level.Verdict, hello *signal.Hello, out Out)
 		muted: map[signal.Source]bool{}, wire: &tripwire.Sender{}}
 	s.renew()
 	c.seats[s.id] = s
-	if c.open {
-		s.wire.Off()
-	}
 	s.send(s.joined(false))
 	c.knocks(s)
 	if !s.lobby {
@@ -433,9 +431,7 @@ func (s *Seat) preside(name string, m signal.Message) *signal.Error {
 		if !ends || m.On && (!level.For(c.level).Streams || c.pending != "" || !c.o.Streams) {
 			return wrong(name, "right")
 		}
-		if m.On != c.open {
-			c.stream(m.On)
-		}
+		c.stream(m.On, "chair")
 	case *signal.Raise:
 		if !ends || c.pending == "" {
 			return wrong(name, "right")

@@ -13,7 +13,7 @@ type Encryption string
 
 const (
 	EndToEnd Encryption = "end-to-end" // always; the server drops everything else
-	Open     Encryption = "open"       // a public stream is open: frames are sent plain, and everyone sees it
+	Open     Encryption = "open"       // the chair has opened public streams: what gateways send is plain. People's frames stay sealed
 )
 
 // Joined answers Hello. In the lobby it has Lobby set, and the state shows only the participant.
@@ -95,15 +95,22 @@ type Knock struct {
 // State is the whole state of the call, sent after each change and at most ten times a second.
 type State struct {
 	head
-	Version    uint64      `json:"version"`
-	Level      level.Level `json:"level"`
-	Pending    level.Level `json:"pending,omitempty"` // the session's level is this now: the chair raises or ends the call
-	Encryption Encryption  `json:"encryption"`
-	Group      []byte      `json:"group,omitempty"`
-	Epoch      uint64      `json:"epoch"`
-	Floor      string      `json:"floor,omitempty"` // participant
-	People     []Person    `json:"people"`
-	Tracks     []Track     `json:"tracks"`
+	Version    uint64       `json:"version"`
+	Level      level.Level  `json:"level"`
+	Pending    level.Level  `json:"pending,omitempty"` // the session's level is this now: the chair raises or ends the call
+	Encryption Encryption   `json:"encryption"`
+	Group      []byte       `json:"group,omitempty"`
+	Epoch      uint64       `json:"epoch"`
+	Floor      string       `json:"floor,omitempty"`  // participant
+	Stream     *StreamState `json:"stream,omitempty"` // while the chair has opened it
+	People     []Person     `json:"people"`
+	Tracks     []Track      `json:"tracks"`
+}
+
+// StreamState says which public streams run.
+type StreamState struct {
+	In  bool `json:"in"`
+	Out int  `json:"out"` // players
 }
 
 // Person is a participant as others see it. Names are not here: they go end to end.
