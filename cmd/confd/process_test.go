@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"subrosa/firmware/conference/level"
 	"subrosa/firmware/conference/tripwire"
 )
 
@@ -82,6 +83,9 @@ func (s *testServer) routes(m *http.ServeMux) {
 		began := time.Now()
 		_, err := s.rooms["ratssaal"].roster.Remove(time.Now(), r.FormValue("member"))
 		fmt.Fprintln(w, time.Since(began), err)
+	})
+	m.HandleFunc("POST /test/level", func(w http.ResponseWriter, r *http.Request) {
+		s.rooms["ratssaal"].call.SetLevel(level.Level(r.FormValue("level")), true)
 	})
 	m.HandleFunc("POST /test/attempts", func(w http.ResponseWriter, r *http.Request) {
 		var x world

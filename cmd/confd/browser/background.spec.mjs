@@ -7,7 +7,7 @@ import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Person, absent, launch, long, measured, tmp, until } from '../../../firmware/conference/browser/people.mjs'
-import { serve } from './serve.mjs'
+import { serve } from './confd.mjs'
 
 const skip = absent()
 const MODEL = '/client/blur/selfie_segmentation_landscape.tflite'
@@ -47,7 +47,7 @@ before(async () => {
   const file = path.join(tmp, 'portrait.mjpeg')
   const jpeg = readFileSync(fileURLToPath(new URL('testdata/portrait.jpg', import.meta.url)))
   writeFileSync(file, Buffer.concat(Array(30).fill(jpeg)))
-  server = await serve('internal')
+  server = await serve({ SUBROSA_CONFD_SERVE: 'internal' })
   camera = await launch(`--use-file-for-fake-video-capture=${file}`)
   eyes = await launch()
   seer = await Person.come(eyes, server, 0, { role: 'chair' })

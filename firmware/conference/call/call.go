@@ -123,6 +123,7 @@ type Call struct {
 	floor    string
 	code     string // label for the wall
 	stuck    map[string]bool
+	tape     tape
 	keys     map[string]leafKey // of the group's members, by participant
 	chairs   map[string][]byte  // passkeys of chairs that have been in the group, by member
 	task     task
@@ -207,6 +208,7 @@ func (c *Call) locked(fn func()) {
 		fn()
 	}
 	c.expire()
+	c.recordingOver()
 	c.feed()
 	c.assign()
 	c.tell()

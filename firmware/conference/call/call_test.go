@@ -377,7 +377,7 @@ func TestStuck(t *testing.T) {
 func TestRights(t *testing.T) {
 	s, chair, a, b := meet(t, level.Internal)
 	for name, m := range map[string]signal.Message{"remove": &signal.Remove{Participant: b.seat.ID()}, "admit": &signal.Admit{Participant: b.seat.ID()}, "end": &signal.End{},
-		"floor": &signal.Floor{Participant: a.seat.ID()}, "ask-mute": &signal.AskMute{Participant: b.seat.ID()}, "stream": &signal.Stream{On: true},
+		"floor": &signal.Floor{Participant: a.seat.ID()}, "ask-mute": &signal.AskMute{Participant: b.seat.ID()}, "stream": &signal.Stream{On: true}, "recording": &signal.Recording{What: signal.RecordingBegin},
 		"hand": &signal.Hand{Participant: b.seat.ID()}} {
 		s.forget(a)
 		s.say(a, name, m)

@@ -333,6 +333,8 @@ func (s *Seat) act(name string, m signal.Message) *signal.Error {
 		s.muted[m.Source] = m.Muted
 		c.media.Mute(s.id, string(m.Source), m.Muted)
 		c.dirty = true
+	case *signal.Recording:
+		return c.recordingBy(s, m)
 	case *signal.Leave:
 		c.end(signal.EndedLeft, func(o *Seat) bool { return o == s })
 	case *signal.Admit, *signal.Refuse, *signal.Remove:

@@ -271,6 +271,32 @@ type Stream struct {
 	On bool `json:"on"`
 }
 
+// Recording is what the one who records on their own device says of it, for the journal, and what somebody says who takes their
+// consent back. What members believe is the signed application message.
+type Recording struct {
+	head
+	What RecordingWhat `json:"what"`
+}
+
+// RecordingWhat is what has become of a recording.
+type RecordingWhat string
+
+// What may become of it.
+const (
+	RecordingBegin     RecordingWhat = "begin" // also after a pause
+	RecordingPause     RecordingWhat = "pause"
+	RecordingEnd       RecordingWhat = "end"
+	RecordingWithdrawn RecordingWhat = "withdrawn"
+)
+
+func (m *Recording) check() error {
+	switch m.What {
+	case RecordingBegin, RecordingPause, RecordingEnd, RecordingWithdrawn:
+		return nil
+	}
+	return fmt.Errorf("recording %.20q", m.What)
+}
+
 // Raise is the chair's word that a call takes the session's stricter level on: who may not stay goes, the group is made anew.
 type Raise struct{ head }
 

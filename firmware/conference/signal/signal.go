@@ -57,6 +57,7 @@ var kinds = []kind{
 	{"ask-mute", fromClient, func() Message { return &AskMute{} }},
 	{"key-frame", fromClient, func() Message { return &KeyFrame{} }},
 	{"stream", fromClient, func() Message { return &Stream{} }},
+	{"recording", fromClient, func() Message { return &Recording{} }},
 	{"raise", fromClient, func() Message { return &Raise{} }},
 	{"code", fromClient, func() Message { return &Code{} }},
 	{"end", fromClient, func() Message { return &End{} }},

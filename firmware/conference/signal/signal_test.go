@@ -17,7 +17,7 @@ var (
 		&Commit{Group: sixteen, Epoch: 3, Commit: []byte{1}, Welcome: []byte{2}}, &Application{Group: sixteen, Message: []byte{1}},
 		&Stuck{Group: sixteen, Epoch: 3, Why: "not-admitted"},
 		&Offer{N: 1, SDP: "v=0", Send: []SendMid{{"0", Microphone}, {"1", Camera}}, Receive: []TrackMid{{"2", "t1"}}},
-		&Prefer{LastN: 6, Low: []string{"t1"}}, &Mute{Source: Camera, Muted: true}, &Hand{Up: true}, &Floor{}, &AskMute{Participant: "p1"},
+		&Prefer{LastN: 6, Low: []string{"t1"}}, &Mute{Source: Camera, Muted: true}, &Hand{Up: true}, &Floor{}, &AskMute{Participant: "p1"}, &Recording{What: RecordingBegin},
 		&KeyFrame{Track: "t1"}, &Stream{On: true}, &Raise{}, &Code{Group: sixteen, Code: strings.Repeat("0123456789", 3)}, &End{}, &Leave{}, &Ping{N: 1},
 
 		&Joined{Participant: "p1", Resume: "r", Time: time.Unix(0, 0).UTC()}, &Refused{Reason: RefusedFull}, &Knock{Participant: "p2"}, &State{Version: 1, People: []Person{}, Tracks: []Track{}},

@@ -5,6 +5,7 @@
 // long as the page does.
 import { fromBase64, toBase64, utf8, hex, type Bytes } from './bytes'
 import { judge, signAdmission, type Level } from './binding'
+import { Consent } from './consent'
 import type { Bound } from './entry'
 import type { Source } from './frames'
 import { Group, newTicket, sign, type Device, type Member, type Ticket, type Turn } from './group'
@@ -23,7 +24,7 @@ export interface Note { what: NoteWhat, who?: string, detail?: string, text?: Te
 
 export interface Options { url: string, workerUrl: string, origin: string, device: Device, bound: Bound, self: Self }
 
-export interface CallEvents { changed: () => void, note: (n: Note) => void }
+export interface CallEvents { changed: () => void, note: (n: Note) => void, record: (what: 'start' | 'pause' | 'resume' | 'stop') => void }
 
 const RETRY = [200, 400, 800] // ms between attempts to come back; then 1 s each
 const levels: readonly Level[] = ['public', 'internal', 'nonpublic', 'confidential']
@@ -41,6 +42,11 @@ export class Call {
   readonly chat: Chat[] = []
   readonly knocks = new Map<string, Knock>()
   readonly selves = new Map<number, Self>()
+  readonly consent = new Consent({
+    say: (id, what) => { void this.say({ t: 'record', id, what }).catch((err: unknown) => { console.warn('conference:', err) }) },
+    record: (what) => { this.on.record(what) },
+    tell: (what) => { this.#send({ type: 'recording', what }) }
+  })
 
   #group: Group | undefined
   #groupId = ''
@@ -167,6 +173,7 @@ export class Call {
   // stricter: what a server says of the level is believed only if it asks for more than before.
   #stricter (level: Level): void {
     if (levels.indexOf(level) > levels.indexOf(this.#level) || !levels.includes(level)) this.#level = level
+    if (this.#level !== 'public' && this.#level !== 'internal') this.consent.forbid()
   }
 
   async #offerPackage (suite: Ticket['suite']): Promise<void> {
@@ -242,6 +249,7 @@ export class Call {
     const g = this.#group!
     const secrets: Array<[number, Uint8Array]> = []
     for (const m of g.members) secrets.push([m.leaf, await g.frameSecret(m.leaf)])
+    this.#present()
     await this.media!.turn(this.#tag, g.leaf, g.epoch, secrets, removal)
     this.code = await g.code()
     this.#tellCode()
@@ -253,11 +261,20 @@ export class Call {
     this.#send({ type: 'code', group: this.#groupId, epoch: Number(this.epoch), code: this.code.replaceAll(' ', '') })
   }
 
+  // present tells who would have to agree to a recording: all of the group, each by the key that signs for it. A gateway's people cannot.
+  #present (): void {
+    if (this.#group === undefined) return
+    const strangers = this.state?.people.some((p) => p.role === 'gateway') ?? false
+    this.consent.turned(this.leaf, new Map(this.members.map((m) => [m.leaf, Call.fingerprint(m)])), strangers)
+  }
+
   async #stated (s: State): Promise<void> {
     if (this.state !== undefined && s.version <= this.state.version && s.group === this.state.group) return
     if (levels.indexOf(s.level) < levels.indexOf(this.#level)) this.on.note({ what: 'level', detail: s.level })
     this.#stricter(s.level)
+    if (s.pending !== undefined && s.pending !== 'internal') this.consent.forbid() // the session is stricter already, the call not yet
     this.state = s
+    this.#present()
     // who has been taken in waits no more; for a clerk, whom the chair's device is still to take in does not, either
     for (const p of s.people) if (p.leaf >= 0 || this.role !== 'chair') this.knocks.delete(p.id)
     if (s.group !== undefined && this.#groupId !== '' && s.group !== this.#groupId && this.#group !== undefined) {
@@ -472,6 +489,7 @@ export class Call {
       this.#greet(from.leaf)
     }
     if (w.t === 'chat') this.chat.push({ from: this.nameOf(from.leaf), role: from.role, text: w.text, at: w.at, own: false })
+    if (w.t === 'record') this.consent.heard(from.leaf, from.role, w.id, w.what)
     if (w.t === 'mute' && mayOrder(from.role) && w.leaf === this.leaf && this.self.mic) {
       await this.turnOff('microphone')
       this.on.note({ what: 'muted', who: this.nameOf(from.leaf) })
@@ -529,6 +547,7 @@ export class Call {
 
   // clear drops keys, pictures and group; what this device had turned on is turned on again when it is back.
   #clear (): void {
+    this.consent.turned(-1, new Map(), false)
     this.media?.close()
     this.media = undefined
     this.#group = undefined

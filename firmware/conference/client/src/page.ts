@@ -7,6 +7,7 @@ import { EntryError, bind, me, type Identity } from './entry'
 import { newDevice } from './group'
 import { supported } from './media'
 import { panel, type PanelName } from './panel'
+import { RecordBar } from './recordbar'
 import { Tiles } from './tiles'
 import { english, setLang, t, word } from './text'
 import type { Source } from './frames'
@@ -126,7 +127,7 @@ async function enter (self: Self, how: Veil): Promise<void> {
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
   const url = `${scheme}://${location.host}/room/${encodeURIComponent(room)}/signal`
   const screen: Screen = new Screen(new Call({ url, workerUrl: '/client/worker.js', origin: location.origin, device, bound, self },
-    { changed: () => { screen.draw() }, note: (n) => { screen.note(n) } }), how)
+    { changed: () => { screen.draw() }, note: (n) => { screen.note(n) }, record: (what) => { screen.record.record(what) } }), how)
   Object.assign(window, { conference: screen.call }) // for the browser's console, and for tests: nothing here is secret from its owner
   screen.call.start()
 }
@@ -135,6 +136,7 @@ async function enter (self: Self, how: Veil): Promise<void> {
 
 class Screen {
   readonly tiles: Tiles
+  readonly record: RecordBar
   #panel: PanelName | undefined = undefined
   #root: HTMLElement | undefined
   #parts: Record<string, HTMLElement> = {}
@@ -147,6 +149,7 @@ class Screen {
 
   constructor (readonly call: Call, public veil: Veil) {
     this.tiles = new Tiles(call, () => { set(this.#parts.sound!, { hidden: false }) })
+    this.record = new RecordBar(call, this.tiles.root, () => { this.#line(t('fRecord')) })
     if (kiosk) this.tiles.view = 'speaker'
     setInterval(() => { void this.#net() }, 3000)
     document.addEventListener('keydown', (e) => { this.#key(e) })
@@ -167,6 +170,7 @@ class Screen {
     this.#wait = ''
     if (this.#root === undefined) this.#build()
     this.#head()
+    this.record.draw()
     this.tiles.silent = c.self.mode === 'companion'
     this.tiles.draw()
     if (this.#panel === 'chat') this.#read = c.chat.length
@@ -183,6 +187,8 @@ class Screen {
     const own: Record<string, string> = { removed: t('removed'), left: t('left'), elsewhere: t('elsewhere') }
     const line = own[e.reason] ?? ((english() ? e.text.en : e.text.de) || t('over'))
     message(line, [t('again'), () => { location.reload() }])
+    this.record.draw()
+    app.firstElementChild?.append(this.record.root) // a file that is not saved yet
     say(line)
   }
 
@@ -195,7 +201,7 @@ class Screen {
     this.#root = h('div', { class: kiosk ? 'call kiosk' : 'call' },
       h('header', {}, h('div', { class: 'where' }, h('h1', {}, room), p.level, p.sealed, p.count, p.net),
         h('details', { class: 'key', open: kiosk }, h('summary', {}, h('span', { class: 'soft' }, t('code')), p.code!), h('p', { class: 'soft' }, t('codeHint')))),
-      p.state, p.knocks, h('main', {}, this.tiles.root, p.panel), this.#notes, p.sound, this.#bar(), foot())
+      this.record.root, p.state, p.knocks, h('main', {}, this.tiles.root, p.panel), this.#notes, p.sound, this.#bar(), foot())
     app.replaceChildren(this.#root)
   }
 

@@ -32,6 +32,7 @@ export type ToServer =
   | { type: 'ask-mute', participant: string }
   | { type: 'key-frame', track: string }
   | { type: 'code', group: Base64, epoch: number, code: string }
+  | { type: 'recording', what: 'begin' | 'pause' | 'end' | 'withdrawn' }
   | { type: 'raise' }
   | { type: 'end' }
   | { type: 'leave' }

@@ -1,12 +1,15 @@
 // Words are what members say to each other inside the group, as JSON in application messages: the server sees none of it,
 // and each is signed by the leaf that says it. Names are among them.
 
+import { consentWords, type ConsentWord } from './consent'
+
 export interface Self { name: string, mic: boolean, cam: boolean, screen: boolean, alone: boolean, mode: 'person' | 'room' | 'companion' }
 
 export type Word =
   | { t: 'self', self: Self }
   | { t: 'chat', text: string, at: number }
   | { t: 'mute', leaf: number } // chair or clerk: microphone off. Obeyed; nobody's microphone is ever turned on from afar
+  | { t: 'record', id: string, what: ConsentWord } // consent.ts
 
 export const MAX_TEXT = 2000
 const MAX_NAME = 60
@@ -29,6 +32,8 @@ export function readWord (bytes: Uint8Array): Word | undefined {
       return typeof o.text === 'string' && o.text.length <= MAX_TEXT && Number.isFinite(o.at) ? { t: 'chat', text: plain(o.text, true), at: o.at as number } : undefined
     case 'mute':
       return Number.isInteger(o.leaf) && (o.leaf as number) >= 0 && (o.leaf as number) <= 0xffff ? { t: 'mute', leaf: o.leaf as number } : undefined
+    case 'record':
+      return typeof o.id === 'string' && /^[0-9a-f]{16}$/.test(o.id) && consentWords.includes(o.what as ConsentWord) ? { t: 'record', id: o.id, what: o.what as ConsentWord } : undefined
     case 'self': {
       const s = o.self as Record<string, unknown> | null
       if (typeof s !== 'object' || s === null) return undefined
