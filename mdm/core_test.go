@@ -194,3 +194,48 @@ func crowd(tb testing.TB) (*Core, Clock) {
 	}
 	return k, now
 }
+
+// TestOldLeaving: word of a leaving that comes after the device was back, with a lock on its way, loses neither. The lock may still
+// be carried out, behind looks that a locked screen lets pass.
+func TestOldLeaving(t *testing.T) {
+	k := bench(t, "d-1")
+	now := time.Duration(0)
+	step := func() (last Command) {
+		now += 30 * time.Second
+		for _, a := range k.Step(at(now)) {
+			k.Sent(at(now), a, nil)
+			last = a.Command
+		}
+		return last
+	}
+	free := Observed{Standing: Assistant, Evidence: Restrictions}
+	seen := func(c Command) {
+		if c.Kind != Look {
+			t.Fatalf("got %q, want a look", c.ID)
+		}
+		k.Take(at(now), Event{Device: "d-1", Command: c.ID, Kind: Acked, Observed: &free})
+	}
+	seen(step())
+	if err := k.Wish(at(now), "r", modelWish(1, "s1", "d-1"), modelStart.Add(now)); err != nil {
+		t.Fatal(err)
+	}
+	lock := step()
+	if lock.Kind != Lock {
+		t.Fatalf("got %q, want a lock", lock.ID)
+	}
+	k.Take(at(now), Event{Device: "d-1", Kind: Left})
+	k.Release(at(now))
+	for range lostAfter {
+		k.Take(at(now), Event{Device: "d-1", Kind: Awake})
+	}
+	seen(step())
+	if d := k.index["d-1"]; !d.mayLock() || d.state(at(now), &Default) == OpenVerified {
+		t.Errorf("after one look it is said to be %s", d.state(at(now), &Default))
+	}
+	k.Take(at(now), Event{Device: "d-1", Command: lock.ID, Kind: Acked})
+	c := step()
+	k.Take(at(now), Event{Device: "d-1", Command: c.ID, Kind: Acked, Observed: &Observed{Standing: Assistant, Lock: Dictation, Locked: true, Tag: lock.Want.Tag(), Evidence: Restrictions}})
+	if c = step(); c.Kind != Free {
+		t.Errorf("got %q, want the lock taken back", c.ID)
+	}
+}

@@ -241,8 +241,11 @@ func (d *device) take(now Clock, c *Config, e Event) bool {
 	d.heard, d.last = true, now.Mono
 	switch e.Kind {
 	case Left:
-		d.back = 0
-		d.left, d.pend, d.ghost, d.known, d.dirty, d.proved, d.acked = true, nil, "", false, false, time.Time{}, ""
+		d.back, d.ghost = 0, ""
+		if d.pend != nil { // gone with the queue, unless this event is an old one and it has come back meanwhile
+			d.ghost, d.looks = d.pend.ID, 0
+		}
+		d.left, d.pend, d.known, d.dirty, d.proved, d.acked = true, nil, false, false, time.Time{}, ""
 		return true
 	case Joined:
 		if d.pend != nil && d.pend.Kind == Lock { // gone with the queue, unless this event is an old one
