@@ -203,3 +203,21 @@ func (p *process) health(t testing.TB) (h health) {
 	}
 	return h
 }
+
+// cookie signs a member in.
+func (p *process) cookie(t testing.TB, member string) *http.Cookie {
+	t.Helper()
+	var c *http.Cookie
+	wait(t, "an invite for "+member, func() bool {
+		r, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Get(p.url + "/test/login?member=" + member)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		if r.StatusCode == http.StatusSeeOther {
+			c = r.Cookies()[0]
+		}
+		return c != nil
+	})
+	return c
+}
