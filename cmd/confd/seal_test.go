@@ -15,6 +15,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+
+	"golang.org/x/sys/unix"
 
 	"subrosa/firmware/conference/access"
 	"subrosa/firmware/seal"
@@ -195,5 +198,55 @@ func TestKeeps(t *testing.T) {
 	s.c.Rooms[0].Journal, s.c.Broker = "/run/subrosa/conference.sock", "tls://b:8883"
 	if k, err = s.keeps("/state"); err != nil || !slices.Equal(k.Ports, []uint16{8883, 53}) || !slices.Equal(k.Sockets, []string{"/run/subrosa"}) {
 		t.Errorf("%+v, %v", k, err)
+	}
+}
+
+// TestHeld: a connection that has come waits until the conference has sealed itself.
+func TestHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, err := listenTCP("127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		open := make(chan struct{})
+		h := held{l, open}
+		defer h.Close()
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		taken := make(chan error, 1)
+		go func() { taken <- closed(h.Accept()) }()
+		synctest.Wait()
+		select {
+		case err := <-taken:
+			t.Fatalf("taken before: %v", err)
+		default:
+		}
+		close(open)
+		if err := <-taken; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestPlainTCP: no listener is of MPTCP.
+func TestPlainTCP(t *testing.T) {
+	l, err := listenTCP("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	raw, err := l.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	protocol := 0
+	if err := raw.Control(func(fd uintptr) { protocol, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PROTOCOL) }); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil || protocol != unix.IPPROTO_TCP {
+		t.Errorf("protocol %d, %v, want %d", protocol, err, unix.IPPROTO_TCP)
 	}
 }

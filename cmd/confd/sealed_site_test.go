@@ -24,13 +24,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/dtls/v3"
 	"github.com/pion/logging"
 	"github.com/pion/turn/v5"
+	"github.com/pion/webrtc/v4"
 	"github.com/zitadel/oidc/v3/example/server/exampleop"
 	"github.com/zitadel/oidc/v3/example/server/storage"
 
 	"subrosa/firmware/conference/access"
 	"subrosa/firmware/conference/notebook"
+	"subrosa/firmware/conference/sfu"
 	"subrosa/firmware/conference/signal"
 	"subrosa/firmware/journal"
 	"subrosa/firmware/report"
@@ -170,8 +173,44 @@ func relayed(t *testing.T, ice signal.ICE) error {
 	return closed(c.Allocate())
 }
 
+// connected offers a microphone, as a page does, and waits until DTLS is done.
+func connected(t *testing.T, who *person) {
+	t.Helper()
+	engine := &webrtc.MediaEngine{}
+	if err := sfu.Register(engine); err != nil {
+		t.Fatal(err)
+	}
+	settings := webrtc.SettingEngine{}
+	settings.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM)
+	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pc.Close() })
+	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, "a", "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pc.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly}); err != nil {
+		t.Fatal(err)
+	}
+	offer, err := pc.CreateOffer(nil)
+	if err == nil {
+		err = pc.SetLocalDescription(offer)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	who.say(t, &signal.Offer{N: 1, SDP: offer.SDP, Send: []signal.SendMid{{Mid: "0", Source: signal.Microphone}}})
+	a := told[*signal.Answer](t, who, nil)
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: a.SDP}); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, "a connection for media", func() bool { return pc.ConnectionState() == webrtc.PeerConnectionStateConnected })
+}
+
 // TestSealedAtASite: sealed, the conference does all that it is for: level and roster by MQTT from a broker that has a name, the
-// city's sign-in, invites, seats, relayed addresses, entries in the unit's journal and its own, states on disk, metrics; and it
+// city's sign-in, invites, seats, media's connections, relayed addresses, entries in the unit's journal and its own, states on disk, metrics; and it
 // stops when it is told to.
 func TestSealedAtASite(t *testing.T) {
 	enforceable(t)
@@ -212,6 +251,7 @@ func TestSealedAtASite(t *testing.T) {
 	}
 	b := sit(t, p.url, p.signInByCity(t, issuer), &signal.Hello{Protocol: signal.Protocol})
 	told[*signal.Joined](t, b, nil)
+	connected(t, b)
 	for _, kind := range []string{access.KindInvited, access.KindEntered} {
 		wait(t, kind+" in the unit's journal", func() bool { return unitsOwn.has(kind) })
 	}

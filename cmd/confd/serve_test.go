@@ -61,7 +61,7 @@ func confFileWith(t testing.TB, change func(map[string]any), rooms ...map[string
 	}
 	port := freePort(t)
 	conf := map[string]any{"id": "konferenz", "rooms": rooms,
-		"listen": fmt.Sprintf("127.0.0.1:%d", port), "plain": true, "media": "127.0.0.1:0", "metrics": fmt.Sprintf("127.0.0.1:%d", freePort(t)),
+		"listen": fmt.Sprintf("127.0.0.1:%d", port), "plain": true, "media": fmt.Sprintf("127.0.0.1:%d", freePort(t)), "metrics": fmt.Sprintf("127.0.0.1:%d", freePort(t)),
 		"access": map[string]any{"url": fmt.Sprintf("http://localhost:%d", port), "name": "Konferenz Musterstadt"}}
 	if change != nil {
 		change(conf)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -150,6 +151,33 @@ func FuzzAddress(f *testing.F) {
 		c.put(&r.names[0], netip.AddrPortFrom(a, port))
 		if got := address(&r.names[0]); got != netip.AddrPortFrom(a.Unmap(), port) {
 			t.Fatalf("%v became %v", a, got)
+		}
+	})
+}
+
+// TestWait: what has come before Wait is closed is read after it.
+func TestWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := listen(t, "udp4", "127.0.0.1:0"), listen(t, "udp4", "127.0.0.1:0")
+		wait := make(chan struct{})
+		a.Wait = wait
+		if _, err := b.WriteToAddrPort([]byte("x"), at(a)); err != nil {
+			t.Fatal(err)
+		}
+		read := make(chan error, 1)
+		go func() {
+			_, _, err := a.ReadFromAddrPort(make([]byte, 10))
+			read <- err
+		}()
+		synctest.Wait()
+		select {
+		case err := <-read:
+			t.Fatalf("read before: %v", err)
+		default:
+		}
+		close(wait)
+		if err := <-read; err != nil {
+			t.Error(err)
 		}
 	})
 }
