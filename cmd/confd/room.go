@@ -19,6 +19,7 @@ import (
 	"subrosa/firmware/conference/sfu"
 	"subrosa/firmware/report"
 	"subrosa/firmware/roster"
+	"subrosa/firmware/session"
 	"subrosa/firmware/shadow"
 	"subrosa/firmware/state"
 	"subrosa/firmware/topic"
@@ -108,7 +109,8 @@ func (s *server) openCall(r *room) {
 			}
 			s.books.note(r.id, kind, payload)
 		},
-		Report: func(rep call.Report) { s.report(r, rep) },
+		Report:   func(rep call.Report) { s.report(r, rep) },
+		Declared: func(d call.Declared) { s.declared(r, d) },
 	})
 	w := r.wanted()
 	r.call.SetLevel(w.level, w.allowed)
@@ -164,6 +166,23 @@ func (s *server) report(r *room, rep call.Report) {
 	}
 }
 
+// declared tells the unit what those elsewhere have said of their rooms.
+func (s *server) declared(r *room, d call.Declared) {
+	if s.site == nil {
+		return
+	}
+	out := report.Declared{Asked: d.Asked}
+	for _, x := range d.Said {
+		out.Said = append(out.Said, report.Said{Member: x.Member, Alone: x.Alone})
+	}
+	if err := s.site.Report(topic.ConferenceDeclared(r.id), out); err != nil {
+		s.log.Error("confd: declarations not told to the unit", "room", r.id, "err", err)
+	}
+}
+
+// asks reports whether a session in this state asks those elsewhere whether they are alone: from the handover until it is over.
+func asks(s session.State) bool { return s.Step() || s.Confidential() }
+
 // follow subscribes to what the unit allows and who may attend.
 func (s *server) follow(site *shadow.Shadow, r *room) error {
 	if err := site.Watch(topic.ConferenceDesired(r.id), func(m shadow.Message) {
@@ -176,6 +195,7 @@ func (s *server) follow(site *shadow.Shadow, r *room) error {
 		w := r.want
 		r.mu.Unlock()
 		r.call.SetLevel(w.level, w.allowed)
+		r.call.Ask(asks(session.State(d.Session)))
 	}); err != nil {
 		return err
 	}

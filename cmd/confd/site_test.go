@@ -171,6 +171,18 @@ func TestSite(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	var declared report.Declared
+	if err := u.Watch(topic.ConferenceDeclared("ratssaal"), func(m shadow.Message) {
+		d, err := report.ReadDeclared(m.Data)
+		if err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		declared = d
+		mu.Unlock()
+	}); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- u.Run(ctx) }()
@@ -224,6 +236,14 @@ func TestSite(t *testing.T) {
 	if f := told[*signal.Found](t, chair, nil); f.Tag>>24 == 0 {
 		t.Errorf("found %+v", f)
 	}
+	publish(t, u, topic.ConferenceDesired("ratssaal"), report.ConferenceDesired{Allowed: true, Level: "internal", Session: "handover"})
+	told(t, chair, func(st *signal.State) bool { return st.Declare })
+	chair.say(t, &signal.Declare{Alone: true})
+	wait(t, "the declaration", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(declared.Said) == 1 && declared.Said[0] == report.Said{Member: "m-0", Alone: true}
+	})
 	stopped = true
 	if err := s.stop(); err != nil {
 		t.Error(err)

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +38,17 @@ func serveWall(t *testing.T, lvl string) (broker, url string) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	var said atomic.Pointer[report.Declared]
+	if err := u.Watch(topic.ConferenceDeclared("ratssaal"), func(m shadow.Message) {
+		d, err := report.ReadDeclared(m.Data)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		said.Store(&d)
+	}); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- u.Run(ctx) }()
@@ -48,8 +61,14 @@ func serveWall(t *testing.T, lvl string) (broker, url string) {
 		t.Fatal(err)
 	}
 	publish(t, u, topic.Roster("ratssaal"), &list)
-	publish(t, u, topic.ConferenceDesired("ratssaal"), report.ConferenceDesired{Allowed: true, Level: lvl, Session: "closed"})
-	s := httptest.NewServer(http.Handler(h))
+	publish(t, u, topic.ConferenceDesired("ratssaal"), report.ConferenceDesired{Allowed: true, Level: lvl, Session: "planned"})
+	m := http.NewServeMux()
+	m.Handle("/", h)
+	m.HandleFunc("POST /test/session", func(w http.ResponseWriter, r *http.Request) {
+		publish(t, u, topic.ConferenceDesired("ratssaal"), report.ConferenceDesired{Allowed: true, Level: lvl, Session: r.FormValue("state")})
+	})
+	m.HandleFunc("GET /test/declared", func(w http.ResponseWriter, r *http.Request) { json.NewEncoder(w).Encode(said.Load()) })
+	s := httptest.NewServer(m)
 	t.Cleanup(func() { h.Close(); s.Close(); cancel(); <-done; u.Close() })
 	return broker, s.URL
 }

@@ -2,6 +2,7 @@ package room
 
 import (
 	"encoding/json"
+	"slices"
 
 	"subrosa/firmware/report"
 	"subrosa/firmware/session"
@@ -14,6 +15,7 @@ import (
 type call struct {
 	sent string // desired as published, JSON
 	now  *report.Conference
+	said report.Declared // by those who take part from elsewhere
 }
 
 // allowCall says what the session allows the conference: its level. Whether a public call that runs may go on in a session that
@@ -47,6 +49,35 @@ func (r *Room) conference(m shadow.Message) {
 	r.tell()
 }
 
+// conferenceDeclared takes what those who take part from elsewhere have said of their rooms. Who has checked in from home has said it to the
+// room as well, as on their own page; a word of before the handover counts for nothing there.
+func (r *Room) conferenceDeclared(m shadow.Message) {
+	var d report.Declared
+	if m.Data != nil {
+		var err error
+		if d, err = report.ReadDeclared(m.Data); err != nil {
+			r.p.Log.Warn("declarations of the conference refused", "err", err)
+			return
+		}
+	}
+	before := r.call.said
+	r.call.said = d
+	for _, s := range d.Said {
+		if slices.ContainsFunc(before.Said, func(b report.Said) bool { return b.Member == s.Member && b.Alone == s.Alone }) {
+			continue
+		}
+		if err := r.declared(s.Member, s.Alone); err != nil {
+			r.p.Log.Debug("declaration in the conference: not one of a member at home, or too early", "err", err)
+		}
+	}
+	yes, no := d.Tally()
+	wasYes, wasNo := before.Tally()
+	if d.Asked > 0 && (yes != wasYes || no != wasNo || d.Asked != before.Asked) && r.p.Machine.State() != session.Open {
+		r.append("conference.declared", map[string]any{"asked": d.Asked, "alone": yes, "not_alone": no})
+	}
+	r.tell()
+}
+
 // showCall is the conference's line on the pages; nil if there is nothing to say.
 func (r *Room) showCall() *wall.Call {
 	c := r.call.now
@@ -54,6 +85,10 @@ func (r *Room) showCall() *wall.Call {
 		return nil
 	}
 	shown := &wall.Call{State: c.State, Level: c.Level, Seats: c.Seats, Code: c.CodeLabel, Bundle: c.Bundle}
+	if s := r.p.Machine.State(); s.Step() || s.Confidential() {
+		shown.Asked = r.call.said.Asked
+		shown.Alone, shown.NotAlone = r.call.said.Tally()
+	}
 	if !r.p.Site.Status().Connected { // the epoch may have changed without a word to this unit
 		shown.Code = ""
 	}

@@ -3,12 +3,69 @@ package room
 import (
 	"strings"
 	"testing"
+	"time"
 
+	"subrosa/firmware/handover"
+	"subrosa/firmware/journal"
 	"subrosa/firmware/report"
 	"subrosa/firmware/session"
 	"subrosa/firmware/topic"
 	"subrosa/firmware/wall"
 )
+
+// TestDeclaredInTheConference: what members say in the call counts for the session as their own page's word does, is shown to the chair
+// and stands in the journal as counts.
+func TestDeclaredInTheConference(t *testing.T) {
+	h := build(t)
+	h.planned()
+	h.fromHome("m-1", "m-2")
+	said := topic.ConferenceDeclared("ratssaal")
+	h.conference(h.wants(report.Conference{Version: 1, State: "running", Level: "nonpublic", Seats: 3}, topic.ConferenceReported("ratssaal")))
+	tells := func(version uint64, words ...report.Said) {
+		h.conferenceDeclared(h.wants(report.Declared{Version: version, Asked: 3, Said: words}, said))
+	}
+	tells(1, report.Said{Member: "m-1", Alone: true}) // before the handover
+	if c := h.showCall(); c == nil || c.Asked != 0 {
+		t.Errorf("nobody is asked yet: %+v", c)
+	}
+	h.press(wall.Order{Act: wall.Start, Role: session.Chair})
+	h.pass(10 * time.Second)
+	if p := h.point(handover.Alone); p.Proven || p.Detail != handover.AloneWaiting {
+		t.Errorf("a word of before the handover: %+v", p)
+	}
+	tells(2) // the conference asks anew
+	tells(3, report.Said{Member: "m-1", Alone: true}, report.Said{Member: "m-9", Alone: true})
+	if p := h.point(handover.Alone); p.Proven || p.Detail != handover.AloneWaiting {
+		t.Errorf("one of two: %+v", p)
+	}
+	tells(4, report.Said{Member: "m-1", Alone: true}, report.Said{Member: "m-2", Alone: false}, report.Said{Member: "m-9", Alone: true})
+	if p := h.point(handover.Alone); p.Detail != handover.AloneNot {
+		t.Errorf("one is not alone: %+v", p)
+	}
+	if c := h.showCall(); c == nil || c.Asked != 3 || c.Alone != 2 || c.NotAlone != 1 {
+		t.Errorf("shown %+v", c)
+	}
+	tells(5, report.Said{Member: "m-1", Alone: true}, report.Said{Member: "m-2", Alone: true}, report.Said{Member: "m-9", Alone: true})
+	if p := h.point(handover.Alone); !p.Proven {
+		t.Errorf("both: %+v", p)
+	}
+	h.conferenceDeclared(h.wants(map[string]any{"version": 6, "asked": 1, "said": []any{map[string]any{"member": "Frau Meier", "alone": true}}}, said))
+	if c := h.showCall(); c == nil || c.Alone != 3 {
+		t.Errorf("what is no declaration was taken: %+v", c)
+	}
+	n := 0
+	if err := h.journal.Read(1, func(_ uint64, e journal.Entry) error {
+		if e.Kind == "conference.declared" {
+			n++
+			if strings.Contains(string(e.Payload), "m-") {
+				t.Errorf("the record names a member: %s", e.Payload)
+			}
+		}
+		return nil
+	}); err != nil || n < 3 {
+		t.Errorf("%d entries, %v", n, err)
+	}
+}
 
 // TestConference: the session's level is what the conference may be, and what it says of itself is on the pages.
 func TestConference(t *testing.T) {

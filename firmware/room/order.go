@@ -25,6 +25,7 @@ func (r *Room) Subscribe() error {
 		r.p.Site.Watch(topic.AVReported(r.p.Room, topic.Any), func(m shadow.Message) { r.post(func() { r.gateway(m) }) }),
 		r.p.Site.Watch(topic.Contact(r.p.Room, topic.Any), func(m shadow.Message) { r.post(func() { r.said(m) }) }),
 		r.p.Site.Watch(topic.ConferenceReported(r.p.Room), func(m shadow.Message) { r.post(func() { r.conference(m) }) }),
+		r.p.Site.Watch(topic.ConferenceDeclared(r.p.Room), func(m shadow.Message) { r.post(func() { r.conferenceDeclared(m) }) }),
 		r.p.Site.Desired(topic.BaselineDesired(r.p.Unit), func(m shadow.Message) { r.wait(func() { r.learn(m) }) }),
 		r.p.Site.Desired(topic.Roster(r.p.Room), func(m shadow.Message) { r.wait(func() { r.rosterArrived(m) }) }),
 	)

@@ -111,6 +111,8 @@ var Table = []Row{
 		Noun: "conference", Verbs: []string{"desired"}, About: "what the session allows the conference"},
 	{Pattern: "room/{room}/conference/reported", Writers: []Role{Confd}, Readers: []Role{Unit, Console}, Retained: true, QoS: 1,
 		Noun: "conference", Verbs: []string{"reported"}, About: "level, state, seats, code label, checksum of the program; no names"},
+	{Pattern: "room/{room}/conference/declared", Writers: []Role{Confd}, Readers: []Role{Unit, Console}, Retained: true, QoS: 1,
+		Noun: "conference", Verbs: []string{"declared"}, About: "who of those elsewhere has said to be alone in their room: ids; empty after the call"},
 
 	{Pattern: "site/approvals", Writers: []Role{Console}, Readers: []Role{Unit}, Shared: true, Retained: true, QoS: 1,
 		Noun: "approvals", Verbs: []string{"published"}, About: "approved emitters with expiry"},

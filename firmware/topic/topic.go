@@ -233,6 +233,9 @@ func MDMPosture(conn string) string { return join("mdm", conn, "posture") }
 // ConferenceDesired is what the unit allows the room's conference to be.
 func ConferenceDesired(room string) string { return join("room", room, "conference", "desired") }
 
+// ConferenceDeclared is what those who take part from elsewhere have said of their own room.
+func ConferenceDeclared(room string) string { return join("room", room, "conference", "declared") }
+
 // ConferenceReported is what it is.
 func ConferenceReported(room string) string { return join("room", room, "conference", "reported") }
 

@@ -65,6 +65,7 @@ var constructed = map[string]string{
 	"mdm/{conn}/posture":                    MDMPosture("c"),
 	"room/{room}/conference/desired":        ConferenceDesired("r"),
 	"room/{room}/conference/reported":       ConferenceReported("r"),
+	"room/{room}/conference/declared":       ConferenceDeclared("r"),
 	"site/approvals":                        Approvals(),
 	"site/policy/{hash}":                    Policy("x"),
 	"site/checkpoint/{unit}":                Checkpoint("u"),

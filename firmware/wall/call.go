@@ -15,6 +15,11 @@ type Call struct {
 	Code string `json:"code,omitempty"`
 	// Bundle is the checksum of the program that the conference hands to browsers, in hexadecimal digits.
 	Bundle string `json:"bundle,omitempty"`
+	// Asked is how many take part from elsewhere, Alone how many of them have declared that nobody else is in their room, and
+	// NotAlone how many that somebody is.
+	Asked    int `json:"asked,omitempty"`
+	Alone    int `json:"alone,omitempty"`
+	NotAlone int `json:"not_alone,omitempty"`
 }
 
 // levels for people.
@@ -40,6 +45,20 @@ func (c *Call) Lines() (out []Text) {
 		out = append(out, Text{"Die Konferenz läuft noch öffentlich: Die Sitzungsleitung hebt sie an oder beendet sie.", "The conference is still public: the chair raises it or ends it."})
 	}
 	return out
+}
+
+// Declared says how many of those elsewhere are alone by their own word; the zero Text if nobody is asked. It is for the chair.
+func (c *Call) Declared() Text {
+	if c == nil || c.Asked == 0 {
+		return Text{}
+	}
+	t := Text{fmt.Sprintf("Keine Dritten im Raum: %d von %d in der Konferenz haben es erklärt", c.Alone, c.Asked),
+		fmt.Sprintf("No third party in the room: %d of %d in the conference have declared it", c.Alone, c.Asked)}
+	if c.NotAlone > 0 {
+		t.DE += fmt.Sprintf("; %d: nicht allein", c.NotAlone)
+		t.EN += fmt.Sprintf("; %d: not alone", c.NotAlone)
+	}
+	return t
 }
 
 // callCode is the room code as people compare it: six fives, and whose word it is.

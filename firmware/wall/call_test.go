@@ -46,6 +46,15 @@ func TestKey(t *testing.T) {
 	}
 }
 
+func TestDeclaredLine(t *testing.T) {
+	if l := (&Call{State: "running", Asked: 6, Alone: 5, NotAlone: 1}).Declared(); l.DE != "Keine Dritten im Raum: 5 von 6 in der Konferenz haben es erklärt; 1: nicht allein" {
+		t.Errorf("%+v", l)
+	}
+	if l := (&Call{State: "running"}).Declared(); l != (Text{}) {
+		t.Errorf("nobody is asked: %+v", l)
+	}
+}
+
 // TestCodeOnPages: wall and chair's page show the digits and the checksum, and neither once the epoch or the call is over.
 func TestCodeOnPages(t *testing.T) {
 	key := NewToken()

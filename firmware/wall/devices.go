@@ -41,6 +41,9 @@ func (p *chairPage) devices(h *Handler) {
 	for _, t := range v.Call.Lines() {
 		p.Call = append(p.Call, t.In(lang))
 	}
+	if t := v.Call.Declared(); t != (Text{}) {
+		p.Call = append(p.Call, t.In(lang))
+	}
 	if k := v.Call.Key(); k != nil {
 		p.Key = &keyCard{k.Fives, k.By.In(lang), k.Differ}
 	}

@@ -63,6 +63,27 @@ test('the checksum on the wall is the page\'s', { skip, timeout: 30_000 }, async
   assert.match(await people[0].page.locator('footer summary').innerText(), new RegExp(short))
 })
 
+test('the handover asks everybody anew, and the unit hears what they say', { skip, timeout: 60_000 }, async () => {
+  const said = async () => await (await fetch(`${server.wall}/test/declared`)).json()
+  const words = async (want) => await until(`declared: ${want}`, async () => ((await said())?.said ?? []).map((s) => `${s.member} ${s.alone}`).join() === want)
+  await words('m-0 true,m-1 true') // on coming in
+  await fetch(`${server.wall}/test/session?state=handover`, { method: 'POST' })
+  const asked = people[1].page.locator('.declare')
+  await asked.waitFor()
+  await words('')
+  await people[1].shoot('declare')
+  await asked.locator('[data-declare=yes]').click()
+  await words('m-1 true')
+  await asked.waitFor({ state: 'hidden' })
+  await people[1].toggle('people')
+  await people[1].page.getByText('Ich bin nicht mehr allein').click()
+  await words('m-1 false')
+  assert.equal(await asked.isVisible(), false)
+  await people[1].page.getByText('Bei mir sind keine Dritten im Raum').last().click()
+  await words('m-1 true')
+  await people[1].toggle('people')
+})
+
 test('without a chair there is no code of the next epoch, and none after the call', { skip, timeout: 60_000 }, async () => {
   await people[0].page.click('[data-tool=leave]')
   await until('the wall has no code', async () => (await shown()) === '' && (await state()) === 'awaited')

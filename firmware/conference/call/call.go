@@ -72,6 +72,7 @@ type Options struct {
 	Admitted func(word string, chair, reference, identity []byte) error
 	Record   func(kind string, payload map[string]any)
 	Report   func(Report)
+	Declared func(Declared)
 	Log      *slog.Logger
 	Streams  bool // WHIP and WHEP are there
 	Players  int  // WHEP at once, at most
@@ -87,6 +88,18 @@ type Report struct {
 	CodeLabel string // "room" or "chair" and 30 digits, CodesDiffer, or "" until an epoch's has come
 	Open      bool   // for public streams, by the chair's word
 	In, Out   int    // public streams that run
+}
+
+// Declared is what those who take part from elsewhere have said of their room: pseudonyms, for the unit and nobody else.
+type Declared struct {
+	Asked int // whoever is in the call and not in the hall
+	Said  []Said
+}
+
+// Said is a member's word.
+type Said struct {
+	Member string
+	Alone  bool
 }
 
 // Kinds of journal entries. Payloads have counts, roles and words of lists.
@@ -132,6 +145,8 @@ type Call struct {
 	dirty    bool
 	sent     time.Time
 	reported Report
+	asking   bool // the session asks for declarations, whatever the level
+	declared Declared
 	events   chan func()
 }
 
@@ -384,6 +399,7 @@ func (c *Call) setFloor(id string) {
 // tell sends the state, if it has changed, at most ten times a second, and reports.
 func (c *Call) tell() {
 	c.report()
+	c.tellDeclared()
 	now := c.o.Now()
 	if !c.dirty || now.Sub(c.sent) < 100*time.Millisecond {
 		return
@@ -403,7 +419,7 @@ func (c *Call) tell() {
 }
 
 func (c *Call) state() *signal.State {
-	st := &signal.State{Version: c.version, Level: c.level, Pending: c.pending, Encryption: signal.EndToEnd, Floor: c.floor, People: []signal.Person{}, Tracks: []signal.Track{}}
+	st := &signal.State{Version: c.version, Level: c.level, Pending: c.pending, Encryption: signal.EndToEnd, Declare: c.asking || level.For(c.level).Declaration, Floor: c.floor, People: []signal.Person{}, Tracks: []signal.Track{}}
 	if c.open {
 		st.Encryption = signal.Open
 		st.Stream = &signal.StreamState{In: c.in != nil, Out: len(c.players)}

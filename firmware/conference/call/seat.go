@@ -16,27 +16,27 @@ import (
 
 // Seat is a participant: in the call, or in the lobby.
 type Seat struct {
-	call        *Call
-	id          string
-	number      uint64
-	who         Identity
-	lobby       bool
-	by          string // who let them in
-	out         Out    // nil: the connection is lost
-	lost        time.Time
-	resume      string
-	companion   bool
-	declaration bool
-	muted       map[signal.Source]bool
-	wire        *tripwire.Sender
-	pkg         []byte         // key package as sent
-	kp          mls.KeyPackage // what of it is read
-	passkey     []byte         // thumbprint of the passkey in its binding; nil: none
-	admission   string
-	since       uint64 // sequence number of the welcome
-	wrongs      int
-	unsigned    int     // commits that would have added somebody without the chair
-	stream      *Stream // a publisher's, who has no browser; else nil
+	call      *Call
+	id        string
+	number    uint64
+	who       Identity
+	lobby     bool
+	by        string // who let them in
+	out       Out    // nil: the connection is lost
+	lost      time.Time
+	resume    string
+	companion bool
+	said      word // of their room
+	muted     map[signal.Source]bool
+	wire      *tripwire.Sender
+	pkg       []byte         // key package as sent
+	kp        mls.KeyPackage // what of it is read
+	passkey   []byte         // thumbprint of the passkey in its binding; nil: none
+	admission string
+	since     uint64 // sequence number of the welcome
+	wrongs    int
+	unsigned  int     // commits that would have added somebody without the chair
+	stream    *Stream // a publisher's, who has no browser; else nil
 }
 
 // Refusal is why somebody does not come in.
@@ -86,8 +86,11 @@ func (c *Call) join(who Identity, v level.Verdict, hello *signal.Hello, out Out)
 	// the seat that the same browser, or the same unit, had before is of a page that is gone
 	c.end(signal.EndedElsewhere, func(s *Seat) bool { return s.who.Member == who.Member && s.who.Login == who.Login })
 	c.seq0++
-	s := &Seat{call: c, id: newID("p"), number: c.seq0, who: who, lobby: v.Lobby, out: out, companion: hello.Companion, declaration: hello.Declaration,
+	s := &Seat{call: c, id: newID("p"), number: c.seq0, who: who, lobby: v.Lobby, out: out, companion: hello.Companion,
 		muted: map[signal.Source]bool{}, wire: &tripwire.Sender{}}
+	if hello.Declaration {
+		s.said = alone
+	}
 	s.renew()
 	c.seats[s.id] = s
 	s.send(s.joined(false))
@@ -180,7 +183,7 @@ func (s *Seat) joined(resumed bool) *signal.Joined {
 }
 
 func (s *Seat) person(c *Call) signal.Person {
-	p := signal.Person{ID: s.id, Member: s.who.Member, Role: s.who.Role, Leaf: -1, Here: s.out != nil, Companion: s.companion, Declaration: s.declaration,
+	p := signal.Person{ID: s.id, Member: s.who.Member, Role: s.who.Role, Leaf: -1, Here: s.out != nil, Companion: s.companion, Declaration: s.said == alone,
 		Hand: slices.Index(c.hands, s.id) + 1}
 	if c.member(s.id) {
 		p.Leaf = c.group.Leaf(s.id)
@@ -335,6 +338,12 @@ func (s *Seat) act(name string, m signal.Message) *signal.Error {
 		c.dirty = true
 	case *signal.Recording:
 		return c.recordingBy(s, m)
+	case *signal.Declare:
+		s.said = notAlone
+		if m.Alone {
+			s.said = alone
+		}
+		c.dirty = true
 	case *signal.Leave:
 		c.end(signal.EndedLeft, func(o *Seat) bool { return o == s })
 	case *signal.Admit, *signal.Refuse, *signal.Remove:

@@ -318,6 +318,12 @@ func (m *Code) check() error {
 	return group(m.Group)
 }
 
+// Declare is the participant's word, given in the call, that nobody else is in their room, or that somebody is.
+type Declare struct {
+	head
+	Alone bool `json:"alone"`
+}
+
 // Leave ends the participant's own call.
 type Leave struct{ head }
 

@@ -101,8 +101,9 @@ type State struct {
 	Encryption Encryption   `json:"encryption"`
 	Group      []byte       `json:"group,omitempty"`
 	Epoch      uint64       `json:"epoch"`
-	Floor      string       `json:"floor,omitempty"`  // participant
-	Stream     *StreamState `json:"stream,omitempty"` // while the chair has opened it
+	Declare    bool         `json:"declare,omitempty"` // the session asks everybody whether they are alone in their room
+	Floor      string       `json:"floor,omitempty"`   // participant
+	Stream     *StreamState `json:"stream,omitempty"`  // while the chair has opened it
 	People     []Person     `json:"people"`
 	Tracks     []Track      `json:"tracks"`
 }
@@ -122,7 +123,7 @@ type Person struct {
 	Hand        int         `json:"hand"` // place on the speaking list from 1; 0 not raised
 	Here        bool        `json:"here"` // false: the connection is lost, the seat waits
 	Companion   bool        `json:"companion"`
-	Declaration bool        `json:"declaration"`
+	Declaration bool        `json:"declaration"` // has declared that nobody else is in their room
 	Muted       []Source    `json:"muted,omitempty"`
 }
 

@@ -61,6 +61,7 @@ var kinds = []kind{
 	{"raise", fromClient, func() Message { return &Raise{} }},
 	{"code", fromClient, func() Message { return &Code{} }},
 	{"end", fromClient, func() Message { return &End{} }},
+	{"declare", fromClient, func() Message { return &Declare{} }},
 	{"leave", fromClient, func() Message { return &Leave{} }},
 	{"ping", fromClient, func() Message { return &Ping{} }},
 

@@ -18,7 +18,7 @@ var (
 		&Stuck{Group: sixteen, Epoch: 3, Why: "not-admitted"},
 		&Offer{N: 1, SDP: "v=0", Send: []SendMid{{"0", Microphone}, {"1", Camera}}, Receive: []TrackMid{{"2", "t1"}}},
 		&Prefer{LastN: 6, Low: []string{"t1"}}, &Mute{Source: Camera, Muted: true}, &Hand{Up: true}, &Floor{}, &AskMute{Participant: "p1"}, &Recording{What: RecordingBegin},
-		&KeyFrame{Track: "t1"}, &Stream{On: true}, &Raise{}, &Code{Group: sixteen, Code: strings.Repeat("0123456789", 3)}, &End{}, &Leave{}, &Ping{N: 1},
+		&KeyFrame{Track: "t1"}, &Stream{On: true}, &Raise{}, &Code{Group: sixteen, Code: strings.Repeat("0123456789", 3)}, &End{}, &Declare{Alone: true}, &Leave{}, &Ping{N: 1},
 
 		&Joined{Participant: "p1", Resume: "r", Time: time.Unix(0, 0).UTC()}, &Refused{Reason: RefusedFull}, &Knock{Participant: "p2"}, &State{Version: 1, People: []Person{}, Tracks: []Track{}},
 		&Found{Group: sixteen, Tag: 1 << 31, Suite: XWing}, &Task{Group: sixteen, Remove: []int{4}}, &Committed{Seq: 1}, &CommitRefused{Why: "late"}, &ApplicationRefused{N: 3, Why: "late"},

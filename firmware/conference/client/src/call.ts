@@ -273,6 +273,7 @@ export class Call {
     if (levels.indexOf(s.level) < levels.indexOf(this.#level)) this.on.note({ what: 'level', detail: s.level })
     this.#stricter(s.level)
     if (s.pending !== undefined && s.pending !== 'internal') this.consent.forbid() // the session is stricter already, the call not yet
+    if (s.declare !== true) this.#declined = false
     this.state = s
     this.#present()
     // who has been taken in waits no more; for a clerk, whom the chair's device is still to take in does not, either
@@ -540,6 +541,23 @@ export class Call {
   leave (): void {
     this.#send({ type: 'leave' })
     this.#end('left', { de: '', en: '' })
+  }
+
+  // declare says to the others, and to the room, whether this person is alone in their own.
+  async declare (alone: boolean): Promise<void> {
+    this.#send({ type: 'declare', alone })
+    this.#declined = !alone
+    this.self = { ...this.self, alone }
+    await this.say({ t: 'self', self: this.self })
+    this.on.changed()
+  }
+
+  #declined = false
+
+  // undeclared: the session asks, and this person has not said it, or not since it began to ask.
+  get undeclared (): boolean {
+    const mine = this.person(this.leaf)
+    return this.state?.declare === true && this.self.mode === 'person' && mine?.declaration === false && !this.#declined
   }
 
   endForAll (): void { this.#send({ type: 'end' }) }

@@ -33,6 +33,7 @@ export type ToServer =
   | { type: 'key-frame', track: string }
   | { type: 'code', group: Base64, epoch: number, code: string }
   | { type: 'recording', what: 'begin' | 'pause' | 'end' | 'withdrawn' }
+  | { type: 'declare', alone: boolean }
   | { type: 'raise' }
   | { type: 'end' }
   | { type: 'leave' }
@@ -56,7 +57,7 @@ export interface Track { id: string, participant: string, source: Source, codec:
 
 export interface State {
   type: 'state', version: number, level: Level, pending?: Level, encryption: 'end-to-end' | 'open', group?: Base64, epoch: number
-  floor?: string, people: Person[], tracks: Track[]
+  declare?: boolean, floor?: string, people: Person[], tracks: Track[]
 }
 
 export interface Knock { type: 'knock', participant: string, member: string, role: string, on_roster: boolean, lobby: boolean, by?: string, package?: Base64 }

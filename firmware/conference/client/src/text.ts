@@ -67,6 +67,8 @@ const table = {
   you: ['Sie', 'You'], close: ['Schließen', 'Close'],
   noPicture: ['Kamera aus', 'Camera off'], stale: ['Kein Bild. Es kommt nichts Gültiges an.', 'No picture. Nothing valid arrives.'],
   aloneYes: ['erklärt: keine Dritten im Raum', 'declares: no third party in the room'],
+  declareAsk: ['Die Sitzung wird nichtöffentlich. Bitte erklären Sie, ob bei Ihnen Dritte im Raum sind.', 'The session is becoming closed. Please declare whether anybody else is in the room with you.'],
+  declareYes: ['Bei mir sind keine Dritten im Raum', 'Nobody else is in the room with me'], declareNot: ['Ich bin nicht allein', 'I am not alone'], declareNo: ['Ich bin nicht mehr allein', 'I am not alone any more'],
   floorAsk: ['Sie haben das Wort.', 'You have the floor.'],
   network: ['Netz', 'Network'], netGood: ['gut', 'good'], netFair: ['mittel', 'fair'], netPoor: ['schwach', 'poor'], netNone: ['keine Verbindung', 'no connection'],
   sound: ['Ton einschalten', 'Turn sound on'],
