@@ -27,15 +27,20 @@ var callLevels = map[string]Text{
 	"public": {"öffentlich", "public"}, "internal": {"intern", "internal"}, "nonpublic": {"nichtöffentlich", "closed to the public"}, "confidential": {"vertraulich", "confidential"},
 }
 
+// LevelText is the level for people: that of the strictest one if it is not known.
+func (c *Call) LevelText() Text {
+	if l, ok := callLevels[c.Level]; ok {
+		return l
+	}
+	return callLevels["confidential"]
+}
+
 // Lines say how the conference stands.
 func (c *Call) Lines() (out []Text) {
 	if c == nil {
 		return nil
 	}
-	l, ok := callLevels[c.Level]
-	if !ok {
-		l = callLevels["confidential"]
-	}
+	l := c.LevelText()
 	switch c.State {
 	case "running":
 		out = append(out, Text{fmt.Sprintf("Konferenz läuft (%s), Plätze belegt: %d", l.DE, c.Seats), fmt.Sprintf("Conference is on (%s), seats taken: %d", l.EN, c.Seats)})
@@ -61,27 +66,27 @@ func (c *Call) Declared() Text {
 	return t
 }
 
-// callCode is the room code as people compare it: six fives, and whose word it is.
-type callCode struct {
+// RoomCode is the room code as people compare it: six fives, and whose word it is.
+type RoomCode struct {
 	Fives  []string // none: there is none to compare
 	By     Text
 	Differ bool
 }
 
 // Key returns the room code; nil if there is no call that has one.
-func (c *Call) Key() *callCode {
+func (c *Call) Key() *RoomCode {
 	if c == nil || c.State != "running" {
 		return nil
 	}
 	by, code, _ := strings.Cut(c.Code, " ")
 	switch {
 	case c.Code == "differ":
-		return &callCode{Differ: true, By: Text{"Die Geräte zeigen verschiedene Raumschlüssel. Bitte nicht weitersprechen und die Geschäftsstelle rufen.",
+		return &RoomCode{Differ: true, By: Text{"Die Geräte zeigen verschiedene Raumschlüssel. Bitte nicht weitersprechen und die Geschäftsstelle rufen.",
 			"Devices show different room codes. Please stop talking and call the clerk."}}
 	case len(code) != 30:
-		return &callCode{By: Text{"für diesen Stand noch nicht gemeldet", "not reported for this state yet"}}
+		return &RoomCode{By: Text{"für diesen Stand noch nicht gemeldet", "not reported for this state yet"}}
 	}
-	k := &callCode{By: Text{"von der Sitzungsleitung gemeldet", "as the chair's device says"}}
+	k := &RoomCode{By: Text{"von der Sitzungsleitung gemeldet", "as the chair's device says"}}
 	if by == "room" {
 		k.By = Text{"vom Saal selbst berechnet", "computed by the hall itself"}
 	}

@@ -73,7 +73,7 @@ type wallPage struct {
 	Walk     []walkLine
 	Phones   []Text // counts of the lock, and what to do
 	Call     []Text // the conference, as counts
-	Key      *callCode
+	Key      *RoomCode
 	Program  string // checksum of the conference's program: its beginning
 	Whole    string // and all of it
 	Sealed   bool

@@ -5,11 +5,13 @@
 //   SUBROSA_SHOTS  folder for screenshots, default a new one below the system's temporary folder
 //   CHROMIUM       default /usr/bin/chromium
 import assert from 'node:assert/strict'
-import { createHmac } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { Program, absent, launch, shoot, shots, sideways, watch } from './harness.mjs'
 
-const skip = absent('subrosa', 'roomd', 'sensed', 'console')
+const skip = absent('subrosa', 'roomd', 'sensed', 'console', 'confd')
 const linkPattern = /(https?:\/\/(?:localhost|127\.0\.0\.1):\d+)(\/demo\/\S+)/
 const patience = 120_000 // ms, for what the scenario brings by itself
 
@@ -88,6 +90,16 @@ step('a session is started and closes', async () => {
   }
   await closed.waitFor({ timeout: patience })
   await shoot(page, 'room-closed')
+})
+
+step('the room says how its conference stands, and which program it hands out', async () => {
+  await room()
+  const card = page.locator('#meeting')
+  await card.getByText(/erlaubt: (nichtöffentlich|vertraulich)/).waitFor({ timeout: patience }) // the session's level, by way of the conference
+  await card.locator('summary').click()
+  const sums = readFileSync(fileURLToPath(new URL('../../../firmware/conference/client/dist/SHA256SUMS', import.meta.url)))
+  assert.equal((await card.locator('details p code').innerText()).replaceAll(' ', ''), createHash('sha256').update(sums).digest('hex'))
+  await shoot(page, 'room-conference')
 })
 
 step('an alarm is seen as it comes, with its likely innocent cause, and answered', async () => {

@@ -36,6 +36,7 @@ const (
 type room struct {
 	session *session.Report
 	policy  *report.Policy
+	meeting *report.Conference
 	alarms  map[string]alarm.Alarm // by finding id
 	topics  map[string]string      // finding id → id as in its topic
 	units   map[string]bool
@@ -295,6 +296,12 @@ func (f *Fleet) applyRoom(r *room, t topic.Topic, e event.Event) (after func(con
 		}
 	case "room/{room}/policy/reported":
 		r.policy, err = pointer(checked(e, checkPolicy))
+		return nil, err
+	case "room/{room}/conference/reported":
+		c, err := report.ReadConference(e.Data)
+		if err == nil && (r.meeting == nil || c.Version >= r.meeting.Version) {
+			r.meeting = &c
+		}
 		return nil, err
 	case "room/{room}/session/desired":
 		s, err := e.Stamp()

@@ -16,12 +16,13 @@ import (
 // Room is a copy of what is known of a room.
 type Room struct {
 	ID      string
-	Session *session.Report // nil: nothing reported yet
-	Alarms  []alarm.Alarm   // newest first
-	Units   []Unit          // in order of their ids
-	Lock    lockdown.Status // of voice assistants, as counts
-	Members int             // on its roster
-	Policy  *report.Policy  // nil: it follows none, or has not said so
+	Session *session.Report    // nil: nothing reported yet
+	Alarms  []alarm.Alarm      // newest first
+	Units   []Unit             // in order of their ids
+	Lock    lockdown.Status    // of voice assistants, as counts
+	Members int                // on its roster
+	Policy  *report.Policy     // nil: it follows none, or has not said so
+	Meeting *report.Conference // its conference, as counts; nil: none has said anything
 }
 
 // Open returns the alarms that nobody has answered and that are not over, newest first.
@@ -71,7 +72,7 @@ func (f *Fleet) Room(id string) (Room, bool) {
 
 func (f *Fleet) copyRoom(id string) Room {
 	r := f.rooms[id]
-	out := Room{ID: id, Policy: r.policy, Alarms: slices.SortedFunc(maps.Values(r.alarms), func(a, b alarm.Alarm) int {
+	out := Room{ID: id, Policy: r.policy, Meeting: r.meeting, Alarms: slices.SortedFunc(maps.Values(r.alarms), func(a, b alarm.Alarm) int {
 		return cmp.Or(b.Finding.Start.Compare(a.Finding.Start), cmp.Compare(b.Finding.ID, a.Finding.ID))
 	})}
 	out.Lock, out.Members = r.lock.Status(time.Now()), r.members

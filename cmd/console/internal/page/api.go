@@ -20,8 +20,10 @@ type RoomJSON struct {
 	Name    string          `json:"name"`
 	Session *session.Report `json:"session"` // null: nothing reported yet
 	Open    int             `json:"open_alarms"`
-	Alarms  []alarm.Alarm   `json:"alarms,omitempty"` // with /api/rooms/{room}: newest first
-	Units   []UnitJSON      `json:"units"`
+	// Conference is what the room's conference says of itself: counts, no names; null: none has said anything.
+	Conference *report.Conference `json:"conference"`
+	Alarms     []alarm.Alarm      `json:"alarms,omitempty"` // with /api/rooms/{room}: newest first
+	Units      []UnitJSON         `json:"units"`
 }
 
 // UnitJSON is a unit as /api/rooms gives it.
@@ -39,7 +41,7 @@ type UnitJSON struct {
 }
 
 func (h *Handler) roomJSON(r fleet.Room, whole bool) RoomJSON {
-	j := RoomJSON{ID: r.ID, Name: h.roomName(r.ID), Session: r.Session, Open: len(r.Open()), Units: []UnitJSON{}}
+	j := RoomJSON{ID: r.ID, Name: h.roomName(r.ID), Session: r.Session, Conference: r.Meeting, Open: len(r.Open()), Units: []UnitJSON{}}
 	if whole {
 		j.Alarms = r.Alarms
 	}

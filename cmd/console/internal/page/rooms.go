@@ -77,7 +77,8 @@ func (h *Handler) roomPage(r *http.Request, room fleet.Room, who access.Who) (*r
 	p := &roomPage{
 		frame: h.frame(r, h.roomName(room.ID), "rooms"), show: h.newShow(lang, room), Minutes: minutes(r), Answers: answersIn(lang),
 		Lock: newLockView(lang, room.ID, h.roomName(room.ID), room.Lock, room.Members), MayRoster: who.Role.May(access.Session),
-		MayAck: who.Role.May(access.Ack), MayLearn: who.Role.May(access.Baseline) && mayLearn(room.Session),
+		Meeting: newMeetingView(lang, room.Meeting),
+		MayAck:  who.Role.May(access.Ack), MayLearn: who.Role.May(access.Baseline) && mayLearn(room.Session),
 	}
 	p.Announce = p.Name + ": " + p.Word + ". " + alarmCount(lang, len(p.Open))
 	end := h.Now()

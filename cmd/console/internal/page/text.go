@@ -140,6 +140,14 @@ var texts = map[string]Text{
 	"conn.on":      {"verbunden", "connected"},
 	"conn.off":     {"nicht erreichbar", "not reached"},
 	"conn.none":    {"Es ist keine Geräteverwaltung angebunden. Es gilt: Telefone ins Schließfach.", "No device management is connected. The rule: phones into the locker."},
+
+	"meeting":        {"Konferenz", "Conference"},
+	"meeting.idle":   {"Keine Konferenz im Gange (erlaubt: %s)", "No conference is on (allowed: %s)"},
+	"meeting.closed": {"Für diesen Raum ist jetzt keine Konferenz zugelassen.", "No conference is allowed for this room now."},
+	"meeting.code":   {"Raumschlüssel", "Room code"},
+	"meeting.sum":    {"Prüfsumme des Programms", "Checksum of the program"},
+	"meeting.hint":   {"Sie muss mit der Konferenzseite und mit der veröffentlichten übereinstimmen. Gemeldet hat sie der Konferenzdienst.", "It must equal the conference page's and the published one. It is as the conference's service says."},
+
 	"lock":         {"Sperre der Sprachassistenten", "Voice assistants locked"},
 	"lock.rooms":   {"Sperren für Sitzungen", "Locks for sessions"},
 	"lock.ring":    {"Dienstgeräte der Sitzung nach Zustand", "Devices of the session by state"},

@@ -198,6 +198,7 @@ type roomPage struct {
 	Tracks    []trackView
 	Minutes   int
 	Lock      lockView
+	Meeting   *meetingView // nil: the room has no conference that has said anything
 	MayAck    bool
 	MayRoster bool
 	MayLearn  bool
