@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -28,6 +29,7 @@ import (
 // room is a room's conference and what the site says of it.
 type room struct {
 	id      string
+	name    string // for people
 	roster  *roster.Roster
 	file    bool   // the roster is that of a file
 	saved   string // else where it is kept, so that who is signed in still is after a restart
@@ -60,7 +62,7 @@ func (r *room) last() call.Report {
 
 // openRoom takes up the roster: that of the file, else as the site said it last.
 func openRoom(c Config, conf Room, folder state.Folder) (*room, error) {
-	r := &room{id: conf.ID, want: want{level: level.Confidential}, file: conf.Roster != "", streams: conf.Streams, saved: folder.Path("roster-" + conf.ID)}
+	r := &room{id: conf.ID, name: cmp.Or(conf.Name, conf.ID), want: want{level: level.Confidential}, file: conf.Roster != "", streams: conf.Streams, saved: folder.Path("roster-" + conf.ID)}
 	if c.Broker == "" {
 		r.want = want{conf.Level, true}
 	}

@@ -204,7 +204,8 @@ func (s *server) named(next http.Handler) http.Handler {
 // page is the conference's for those who may come in, else the way to sign in.
 func (s *server) page(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("room")
-	if s.rooms[id] == nil {
+	room := s.rooms[id]
+	if room == nil {
 		http.NotFound(w, r)
 		return
 	}
@@ -212,7 +213,7 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/access/?room="+id, http.StatusSeeOther)
 		return
 	}
-	client.Page().ServeHTTP(w, r)
+	client.Page(room.name).ServeHTTP(w, r)
 }
 
 // run runs the parts until ctx ends or one of them fails.

@@ -54,6 +54,14 @@ test('the wall shows the digits of both pages, and the new ones after each chang
   assert.equal(seen.filter((c) => c === three).length, 1, `the code of the epoch that is over came back: ${seen.join(' | ')}`)
 })
 
+test('the page has the room\'s name, and nobody was told that the chair is missing, for one was there', { skip, timeout: 30_000 }, async () => {
+  for (const p of people.slice(0, 2)) {
+    assert.equal(await p.page.locator('header h1').innerText(), 'Ratssaal')
+    const leads = await p.leads()
+    assert.ok(!leads.some((l) => /auf die Sitzungsleitung gewartet/.test(l)), `${p.name} was told: ${leads.join(' | ')}`)
+  }
+})
+
 test('the checksum on the wall is the page\'s', { skip, timeout: 30_000 }, async () => {
   const sum = await people[0].page.locator('meta[name=bundle]').getAttribute('content')
   assert.match(sum, /^[0-9a-f]{64}$/)

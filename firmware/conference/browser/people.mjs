@@ -128,6 +128,11 @@ export class Person {
     p.requests = []
     p.page.on('request', (r) => p.requests.push(new URL(r.url()).pathname))
     p.context.on('serviceworker', () => p.faults.push('a service worker'))
+    await p.page.addInitScript(() => {
+      window.leads = [] // every line that has stood in place of the call, also for a moment
+      const look = () => { for (const e of document.querySelectorAll('.lead')) if (window.leads.at(-1) !== e.textContent) window.leads.push(e.textContent) }
+      new MutationObserver(look).observe(document, { childList: true, subtree: true, characterData: true })
+    })
     const q = new URLSearchParams({ member: p.member, role, lang, ...(mode && { mode }), ...(other && { other: '1' }) })
     await p.page.goto(`${server.enter ? await server.enter(p.context, p.member) : `${server.url}/test/login`}?${q}`)
     if (mode !== 'room') {
@@ -200,6 +205,9 @@ export class Person {
       return t && { ok: t.ok, refused: t.refused, fresh: t.fresh }
     }, [leaf, source])
   }
+
+  // leads returns every line that has stood in place of the call.
+  leads () { return this.page.evaluate(() => window.leads) }
 
   notes () { return this.page.locator('.notes p').allInnerTexts() }
 

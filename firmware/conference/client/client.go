@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"html"
 	"io/fs"
 	"net/http"
 )
@@ -40,10 +41,11 @@ func headers(w http.ResponseWriter) {
 	h.Set("Cache-Control", "no-cache")
 }
 
-// Page serves the page of any room: GET /room/{room}.
-func Page() http.Handler {
+// Page serves the page of a room: GET /room/{room}. name is the room's for people.
+func Page(name string) http.Handler {
 	b, err := fs.ReadFile(dist, "dist/index.html")
 	page := bytes.Replace(b, []byte("{{BUNDLE}}"), []byte(Bundle()), 1)
+	page = bytes.Replace(page, []byte("{{ROOM}}"), []byte(html.EscapeString(name)), 1)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			http.Error(w, "the page is not in this build", http.StatusInternalServerError)

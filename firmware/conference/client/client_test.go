@@ -65,9 +65,12 @@ func TestSums(t *testing.T) {
 }
 
 func TestPage(t *testing.T) {
-	r, body := get(t, Page(), "/room/ratssaal")
+	r, body := get(t, Page(`Saal "Süd" <b>`), "/room/ratssaal")
 	if r.StatusCode != http.StatusOK || !strings.Contains(body, `content="`+Bundle()+`"`) || len(Bundle()) != 64 {
 		t.Errorf("got %d and a page without its bundle's checksum %q", r.StatusCode, Bundle())
+	}
+	if !strings.Contains(body, `<meta name="room" content="Saal &#34;Süd&#34; &lt;b&gt;">`) {
+		t.Error("the room's name is not on the page, or not as text")
 	}
 	csp := r.Header.Get("Content-Security-Policy")
 	for _, want := range []string{"default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"} {

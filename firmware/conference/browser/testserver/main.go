@@ -103,7 +103,7 @@ func (s *server) serve(other string, port int) error {
 
 // page is ours, or for a hostile member that of the other build.
 func page(other string) http.Handler {
-	ours := client.Page()
+	ours := client.Page("Ratssaal")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("other") {
 			http.ServeFile(w, r, other+"/index.html")

@@ -164,7 +164,8 @@ export class Call {
       return
     }
     if (this.#group !== undefined) this.#clear()
-    if (before !== undefined && before.participant !== m.participant) this.state = undefined // another seat, perhaps another server
+    // another seat, perhaps another server; and in the lobby everybody is alone
+    if (before !== undefined && (before.participant !== m.participant || before.lobby !== m.lobby)) this.state = undefined
     this.phase = m.lobby ? 'lobby' : 'waiting'
     const same = before !== undefined && before.participant === m.participant && this.#ticket !== undefined
     if (!same) await this.#offerPackage(m.suite)

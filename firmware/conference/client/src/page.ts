@@ -11,6 +11,7 @@ import { RecordBar } from './recordbar'
 import { Tiles } from './tiles'
 import { english, setLang, t, word } from './text'
 import type { Source } from './frames'
+import { waitsForChair } from './waiting'
 import type { Self } from './words'
 
 const params = new URLSearchParams(location.search)
@@ -19,10 +20,11 @@ const kiosk = params.get('mode') === 'room'
 const app = document.getElementById('app')!
 const says = document.getElementById('says')!
 const bundle = document.querySelector<HTMLMetaElement>('meta[name=bundle]')?.content ?? ''
+const roomName = document.querySelector<HTMLMetaElement>('meta[name=room]')?.content || room // as the server calls it
 
 setLang(params.get('lang') === 'en' || (params.get('lang') === null && !navigator.language.toLowerCase().startsWith('de') && navigator.language.toLowerCase().startsWith('en')) ? 'en' : 'de')
 document.documentElement.lang = english() ? 'en' : 'de'
-document.title = `${t('title')} · ${room}`
+document.title = `${t('title')} · ${roomName}`
 
 const bytesOf = (hash: string): string => hash.replace(/(.{4})(?=.)/g, '$1 ')
 
@@ -75,7 +77,7 @@ async function before (): Promise<void> {
         })
     }
   },
-  h('h1', {}, room), h('p', { class: 'soft' }, `${word('role', id.role)} · ${t('offHint')}`),
+  h('h1', {}, roomName), h('p', { class: 'soft' }, `${word('role', id.role)} · ${t('offHint')}`),
   h('label', { for: 'name' }, t('name')), name, h('p', { id: 'name-hint', class: 'soft' }, t('nameHint')),
   h('label', { class: 'tick' }, alone, h('span', {}, t('alone'))), h('label', { class: 'tick' }, companion, h('span', {}, t('companion'))),
   h('label', { for: 'behind' }, t('behind')), hidden, h('p', { class: 'soft' }, t('behindHint')),
@@ -117,7 +119,7 @@ const hide = async (camera: MediaStreamTrack, how: Veil, failed: (given: MediaSt
   how === 'none' ? camera : await veil(camera, how, (why, given, instead) => { console.warn('conference: background:', why); failed(given, instead) })
 
 function message (line: string, action?: [string, () => void], more?: string): void {
-  app.replaceChildren(h('main', { class: 'before' }, h('div', { class: 'card', role: 'status' }, h('h1', {}, room), h('p', { class: 'lead' }, line), more !== undefined && h('p', { class: 'soft' }, more),
+  app.replaceChildren(h('main', { class: 'before' }, h('div', { class: 'card', role: 'status' }, h('h1', {}, roomName), h('p', { class: 'lead' }, line), more !== undefined && h('p', { class: 'soft' }, more),
     action && h('button', { class: 'main', click: action[1] }, action[0]))), foot())
 }
 
@@ -162,7 +164,7 @@ class Screen {
     if (!standing) {
       this.#root = undefined
       this.tiles.clear()
-      const noChair = c.phase === 'waiting' && c.state?.group === undefined && c.joined?.group === undefined
+      const noChair = c.phase === 'waiting' && waitsForChair(c.joined, c.state)
       const line = c.phase === 'lobby' ? t('lobby') : c.phase === 'lost' ? t('lost') : noChair ? t('noChair') : c.phase === 'waiting' ? t('waiting') : t('connecting')
       if (line !== this.#wait) { this.#wait = line; message(line, [t('leave'), () => { c.leave() }], t('lostHint')); say(line) }
       return
@@ -202,7 +204,7 @@ class Screen {
       panel: h('aside', { class: 'panel', hidden: true }), sound: h('button', { class: 'main', hidden: true, click: () => { this.tiles.unblock(); set(p.sound!, { hidden: true }) } }, t('sound'))
     }
     this.#root = h('div', { class: kiosk ? 'call kiosk' : 'call' },
-      h('header', {}, h('div', { class: 'where' }, h('h1', {}, room), p.level, p.sealed, p.count, p.net),
+      h('header', {}, h('div', { class: 'where' }, h('h1', {}, roomName), p.level, p.sealed, p.count, p.net),
         h('details', { class: 'key', open: kiosk }, h('summary', {}, h('span', { class: 'soft' }, t('code')), p.code!), h('p', { class: 'soft' }, t('codeHint')))),
       this.record.root, p.state, p.declare, p.knocks, h('main', {}, this.tiles.root, p.panel), this.#notes, p.sound, this.#bar(), foot())
     app.replaceChildren(this.#root)
