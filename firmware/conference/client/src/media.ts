@@ -199,7 +199,8 @@ export class Media {
   async #round (pc: RTCPeerConnection | undefined): Promise<void> {
     if (pc === undefined) return
     this.#place(pc)
-    await pc.setLocalDescription(await pc.createOffer())
+    const { sdp: offered } = await pc.createOffer()
+    await pc.setLocalDescription({ type: 'offer', sdp: repairable(offered ?? '') })
     if (pc !== this.#pc) return // renewed meanwhile: the lines are another connection's
     const n = ++this.#n
     const answer = new Promise<string>((resolve, reject) => {
@@ -303,6 +304,12 @@ function prefer (t: RTCRtpTransceiver, codec: Codec): void {
   if (known.length === 0) throw new Error(`media: this browser has no ${codec}`)
   t.setCodecPreferences(known)
 }
+
+// repairable asks that lost packets of speech are sent again, too (RFC 4585, 6.2.1): browsers offer that of pictures only, though
+// their jitter buffers can wait for it, and what the server forwards knows nothing of the losses of each receiver, so that
+// Opus's own redundancy does not come. Browsers that do not know it leave the line out.
+export const repairable = (sdp: string): string =>
+  sdp.replace(/^a=rtpmap:(\d+) opus\/48000\/2\r\n/gim, (line, pt: string) => sdp.includes(`a=rtcp-fb:${pt} nack\r\n`) ? line : `${line}a=rtcp-fb:${pt} nack\r\n`)
 
 // layers turns off the layers that a small picture does not need.
 async function layers (sender: RTCRtpSender, track: MediaStreamTrack): Promise<void> {
