@@ -32,8 +32,8 @@ type Peer struct {
 	muted   map[string]bool
 	prefer  signal.Prefer
 
-	remb     atomic.Int64 // bit/s, by the receiver
 	sentBits atomic.Int64 // in the current interval of steer
+	repeats  atomic.Int64 // bits of pictures that may still be sent again in it
 	boundMu  sync.Mutex
 	bound    bound
 	sent     float64 // bit/s, in the last interval

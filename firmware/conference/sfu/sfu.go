@@ -193,6 +193,7 @@ func (r *Room) Peer(id string, sender *tripwire.Sender) *Peer {
 	p := r.peers[id]
 	if p == nil {
 		p = &Peer{room: r, id: id, wire: sender, api: r.sfu.api, slots: map[string]*slot{}}
+		p.repeats.Store(repeatLeast)
 		r.peers[id] = p
 	}
 	return p

@@ -365,7 +365,8 @@ func TestAllot(t *testing.T) {
 		{"small ones for everybody come first", []want{camera(100, 300, 900), camera(100, 300, 900), camera(100)}, 9, 350, []int{0, 0, 0}},
 		{"last-N", []want{camera(100), camera(100), camera(100)}, 2, 1e9, []int{0, 0, -1}},
 		{"a screen is no camera", []want{screen, camera(100), camera(100)}, 1, 1e9, []int{0, 0, -1}},
-		{"too little for anything", []want{camera(500), camera(500)}, 9, 100, []int{0, -1}},
+		{"too little for anything", []want{camera(500), camera(500)}, 9, 100, []int{-1, -1}},
+		{"too little for the first, enough for the second", []want{camera(500), camera(80)}, 9, 100, []int{-1, 0}},
 		{"wanted small", []want{low}, 9, 1e9, []int{0}},
 		{"nothing came yet", []want{camera()}, 9, 1e9, []int{0}},
 		{"lower layers have stopped", []want{camera(0, 300, 900)}, 9, 500, []int{1}},
@@ -373,23 +374,6 @@ func TestAllot(t *testing.T) {
 		if got := allot(tt.wants, tt.lastN, tt.budget); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
-	}
-}
-
-// TestDown: a receiver's low estimate alone holds nothing back; where losses do, it lowers by half at most.
-func TestDown(t *testing.T) {
-	p := &Peer{}
-	now := time.Unix(1e9, 0)
-	p.sentBits.Store(600_000)
-	p.paced(now) // 1 Mbit/s
-	p.remb.Store(50_000)
-	p.loss(now, 0, 100)
-	if d := p.down(); d != 0 {
-		t.Errorf("without losses at most %v", d)
-	}
-	p.loss(now, 51, 100)
-	if d, b := p.down(), p.bound.rate; b < 850_000 || b > 950_000 || d != b/2 {
-		t.Errorf("bound %v, down %v", b, d)
 	}
 }
 

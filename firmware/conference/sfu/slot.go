@@ -44,9 +44,32 @@ type slot struct {
 	outPicture     uint16
 	outTL0         uint8
 	packets, bytes uint32
+	originals      int      // packets since steer looked
+	missed         int      // of them, asked for again a first time
+	asked          *askings // nil until something is
 	scratch        [1500]byte
 
 	heardTo uint32 // by the receiver's last report; feedback's
+}
+
+// askings are the last packets that a receiver asked for again, by the low bits of their numbers.
+type askings [256]struct {
+	seq uint16
+	at  int64 // ns; 0 never
+}
+
+// repeatGap is how long a packet that was sent again is not sent once more.
+const repeatGap = 50 * time.Millisecond
+
+// note remembers that a packet was asked for, and says whether it was for the first time, and whether it was just sent.
+func (a *askings) note(seq uint16, now time.Time) (first, soon bool) {
+	e := &a[int(seq)%len(a)]
+	first = e.at == 0 || e.seq != seq
+	if !first && now.UnixNano()-e.at < int64(repeatGap) {
+		return false, true
+	}
+	e.seq, e.at = seq, now.UnixNano()
+	return first, false
 }
 
 func newSlot(p *Peer, video bool, mid string) *slot {
@@ -201,6 +224,7 @@ func (s *slot) write(l *layer, p *packet) {
 		return // of before
 	}
 	s.send(p, l.track.codec)
+	s.originals++
 	if d := p.seq + s.offset - s.out; int16(d) > 0 {
 		s.out, s.outTS, s.outAt = p.seq+s.offset, p.ts+s.tsOffset, p.at
 		if pic, tl0 := p.desc.IDs(p.payload); p.desc.Picture > 0 {
@@ -265,6 +289,9 @@ func (s *slot) repeat(pairs []rtcp.NackPair) {
 	if l == nil {
 		return
 	}
+	if s.asked == nil {
+		s.asked = new(askings)
+	}
 	now := time.Now()
 	for _, pair := range pairs {
 		for _, seq := range pair.PacketList() {
@@ -272,12 +299,23 @@ func (s *slot) repeat(pairs []rtcp.NackPair) {
 			if int16(in-s.start) < 0 {
 				continue
 			}
+			first, soon := s.asked.note(seq, now)
+			if soon {
+				continue
+			}
+			if first {
+				s.missed++
+			}
+			if s.video && s.peer.repeats.Load() <= 0 {
+				continue // a line that is full is not made free by more
+			}
 			p, ok := l.cache.get(in, s.scratch[:])
 			if !ok {
 				s.peer.room.sfu.Lost.Add(1)
 				continue
 			}
 			p.at = now
+			s.peer.repeats.Add(-int64(len(p.payload)+40) * 8)
 			s.send(&p, s.track.codec)
 			s.peer.room.sfu.Retransmitted.Add(1)
 		}
@@ -333,7 +371,7 @@ func (s *slot) heed(p rtcp.Packet) {
 			}
 		}
 	case *rtcp.ReceiverEstimatedMaximumBitrate:
-		s.peer.remb.Store(int64(p.Bitrate))
+		s.peer.estimated(time.Now(), float64(p.Bitrate))
 	case *rtcp.ReceiverReport:
 		for _, r := range p.Reports {
 			packets := r.LastSequenceNumber - s.heardTo

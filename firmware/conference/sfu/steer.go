@@ -85,26 +85,41 @@ func (p *Peer) loss(now time.Time, fraction uint8, packets uint32) {
 // interval is how often share runs.
 const interval = 600 * time.Millisecond
 
-// paced takes what went to the peer since the last time.
+// repeatLeast is how much of pictures may be sent again in an interval in any case, bits: a frame or two.
+const repeatLeast = 60_000
+
+// paced ends an interval: what went to the peer, how much of it was asked for again, and what may be sent again in the next.
 func (p *Peer) paced(now time.Time) {
-	sent := float64(p.sentBits.Swap(0)) / interval.Seconds()
+	bits := p.sentBits.Swap(0)
+	p.repeats.Store(max(repeatLeast, bits/4))
+	missed, sent := 0, 0
+	p.mu.Lock()
+	for _, s := range p.slots {
+		s.mu.Lock()
+		missed, sent = missed+s.missed, sent+s.originals
+		s.missed, s.originals = 0, 0
+		s.mu.Unlock()
+	}
+	p.mu.Unlock()
 	p.boundMu.Lock()
 	defer p.boundMu.Unlock()
-	p.sent = sent
+	p.sent = float64(bits) / interval.Seconds()
+	p.bound.lost(now, uint8(min(255, 255*missed/max(1, sent))), uint32(sent), p.sent)
 	p.bound.rise(now, interval)
 }
 
-// down is how much the peer can take in bit/s; 0: as much as there is. Only losses bound it. A receiver's own estimate follows
-// what it gets: where little is sent, it says that little can be, and by it alone nobody would ever be sent more. So it
-// lowers a bound that is there, by half at most.
+// estimated takes what the receiver says that its line can take, bit/s.
+func (p *Peer) estimated(now time.Time, rate float64) {
+	p.boundMu.Lock()
+	defer p.boundMu.Unlock()
+	p.bound.estimated(now, rate, p.sent)
+}
+
+// down is how much the peer can take in bit/s; 0: as much as there is.
 func (p *Peer) down() float64 {
 	p.boundMu.Lock()
-	est, bound := float64(p.remb.Load())*1.25, p.bound.rate
-	p.boundMu.Unlock()
-	if bound == 0 || est == 0 {
-		return bound
-	}
-	return max(bound/2, min(est, bound))
+	defer p.boundMu.Unlock()
+	return p.bound.rate
 }
 
 // want is a camera or screen that a receiver may get.
@@ -224,7 +239,7 @@ func (p *Peer) tell(f Flow) {
 }
 
 // allot gives each want a layer, or -1, in their order: first everybody the smallest, as far as the budget goes and at most
-// lastN cameras; then larger ones. The first always gets something.
+// lastN cameras; then larger ones. Who does not fit in gets nothing, and be it the first: speech goes before.
 func allot(wants []want, lastN int, budget float64) []int {
 	out := make([]int, len(wants))
 	cameras := 0
@@ -241,7 +256,7 @@ func allot(wants []want, lastN int, budget float64) []int {
 			out[i] = 0
 			continue
 		}
-		if w.rates[low] > budget && i > 0 {
+		if w.rates[low] > budget {
 			continue
 		}
 		out[i] = low
