@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { c, long, measured } from './harness.mjs'
+import { play } from './flow.mjs'
 import { Call, Person } from './people.mjs'
 
 const SEATS = 30
@@ -27,16 +28,58 @@ async function keys (group) {
   return all
 }
 
+// state is what a member's worker is told of an epoch.
+async function state (group) {
+  const secrets = []
+  for (const m of group.members) secrets.push([m.leaf, await group.frameSecret(m.leaf)])
+  return { leaf: group.leaf, epoch: group.epoch, secrets }
+}
+
+// Flow gathers what those who stay lose.
+class Flow {
+  speech = []
+  picture = []
+
+  add (f) { this.speech.push(f.speech); this.picture.push(f.picture) }
+
+  say (suite, what) {
+    const of = (l, k) => { const v = l.map((x) => x[k]); return `${p(v, 0.5).toFixed(0)}/${p(v, 0.95).toFixed(0)}/${Math.max(...v).toFixed(0)}` }
+    const buffered = this.speech.map((x) => ({ gap: Math.max(0, x.late - 60) + 20 * x.lost }))
+    measured(`${suite}, those who stay, ${what}, median/p95/largest of ${this.speech.length}: frames never opened: speech ${of(this.speech, 'lost')}, pictures ${of(this.picture, 'lost')}; ` +
+      `latest frame of speech late by ${of(this.speech, 'late')} ms, of pictures by ${of(this.picture, 'late')} ms; pictures late by more than one ${of(this.picture, 'held')}; ` +
+      `speech concealed with a jitter buffer of 60 ms ${of(buffered, 'gap')} ms`)
+  }
+}
+
+test('a change of keys in play: nothing is lost, and what was held is late by as long', async () => {
+  const call = await Call.begin('x25519', ['chair', 'councillor', 'councillor', 'councillor'])
+  const [a, b, gone] = call.people.slice(1)
+  const sides = [{ before: await state(a.group) }, { before: await state(b.group) }]
+  const { commit } = await call.people[0].group.remove([gone.group.leaf])
+  for (const [x, side] of [[a, sides[0]], [b, sides[1]]]) { await x.group.process(commit); side.after = await state(x.group) }
+  const f = await play(...sides, [120, 40])
+  assert.ok(f.speech.sent > 20 && f.speech.lost <= 1 && f.picture.lost <= 1, JSON.stringify(f))
+  assert.ok(f.speech.late > 99 && f.speech.late <= 120, `held for 120 ms, but late by ${f.speech.late}`)
+  const others = { ...sides[1].after, secrets: sides[1].after.secrets.map(([leaf]) => [leaf, new Uint8Array(32)]) }
+  const wrong = await play(sides[0], { ...sides[1], after: others }, [40, 40])
+  assert.ok(wrong.speech.lost > 10, 'who has other keys opens nothing')
+})
+
 for (const suite of ['x25519', 'xwing']) {
   test(`rekey at ${SEATS} members, ${suite}`, { skip: long, timeout: 3600_000 }, async () => {
     const call = await Call.begin(suite, ['chair', ...Array.from({ length: SEATS - 1 }, () => 'councillor')])
     const made = { cpu: [], wall: [] }
     const taken = { cpu: [], wall: [] }
     const whole = []
+    const [alone, shared] = [new Flow(), new Flow()]
     let bytes = 0
     for (let i = 0; i < REMOVALS; i++) {
       const by = call.people[i % (SEATS - 1)]
       const gone = call.people.slice(1).filter((x) => x !== by)[(i * 7) % (SEATS - 2)]
+      const stay = call.people.filter((x) => x !== by && x !== gone)
+      const two = [stay[(i * 5) % stay.length], stay[(i * 5 + 11) % stay.length]]
+      const sides = []
+      for (const x of two) sides.push({ before: await state(x.group) })
       const make = await timed(() => by.group.remove([gone.group.leaf]))
       made.cpu.push(make.cpu)
       made.wall.push(make.wall)
@@ -47,12 +90,16 @@ for (const suite of ['x25519', 'xwing']) {
           x.turn = await x.group.process(make.value.commit)
           if (!x.turn.out) await keys(x.group)
         })
+        if (two.includes(x)) sides[two.indexOf(x)].take = take
         if (x.turn.out || x === by) continue
         taken.cpu.push(take.cpu)
         taken.wall.push(take.wall)
         slowest = Math.max(slowest, take.wall)
       }
       whole.push(make.wall + slowest)
+      for (const [k, x] of two.entries()) sides[k].after = await state(x.group)
+      alone.add(await play(...sides, sides.map((x) => x.take.cpu)))
+      shared.add(await play(...sides, sides.map((x) => x.take.wall)))
       call.people = call.people.filter((x) => !x.turn.out)
       await call.enter(await Person.make(`r${i}`, 'councillor', suite), call.people[0])
     }
@@ -61,5 +108,7 @@ for (const suite of ['x25519', 'xwing']) {
     const show = (l) => `${p(l, 0.5).toFixed(0)}/${p(l, 0.95).toFixed(0)}`
     measured(`${suite}, ${REMOVALS} removals at ${SEATS} members, median/p95 ms: remover CPU ${show(made.cpu)} wall ${show(made.wall)}; ` +
       `each other member incl. ${SEATS - 1} frame keys CPU ${show(taken.cpu)} wall ${show(taken.wall)}; remover and slowest member one after the other ${show(whole)}; commit at most ${bytes} B`)
+    alone.say(suite, 'as long as its processor time')
+    shared.say(suite, 'as long as by this machine\'s clock')
   })
 }
