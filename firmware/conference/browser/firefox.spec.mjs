@@ -45,6 +45,26 @@ after(async () => {
   await server?.stop()
 })
 
+test('what is behind a person is hidden in Firefox, too', { skip, timeout: 120_000 }, async () => {
+  const before = await firefox.newPage()
+  const faults = []
+  before.on('console', (m) => { if (['error', 'warn'].includes(m.type())) faults.push(m.text()) })
+  await before.goto(`${server.url}/test/login?member=m-2&role=councillor&lang=de`)
+  await before.waitForSelector('select[name=behind]')
+  await before.select('select[name=behind]', 'neutral')
+  await before.evaluate(() => { document.querySelector('details.check').open = true; document.querySelector('details.check button').click() })
+  // its own fake camera has nobody in it: all of the picture is the wall
+  const wall = await until('a picture', () => before.evaluate(() => {
+    const v = document.querySelector('details.check video')
+    if (v.hidden || v.videoWidth === 0) return undefined
+    const g = Object.assign(document.createElement('canvas'), { width: 64, height: 36 }).getContext('2d')
+    g.drawImage(v, 0, 0, 64, 36)
+    return [...g.getImageData(5, 5, 1, 1).data].slice(0, 3)
+  }), 60_000).catch((err) => { throw new Error(`${err.message}: ${faults.join(' | ')}`) })
+  assert.ok(near(wall, [184, 176, 166], 6), `the wall is ${wall}`)
+  await before.close()
+})
+
 test('Firefox and Chromium see and hear each other', { skip, timeout: 180_000 }, async () => {
   const faults = []
   try {

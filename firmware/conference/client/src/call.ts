@@ -250,7 +250,7 @@ export class Call {
     const g = this.#group!
     const secrets: Array<[number, Uint8Array]> = []
     for (const m of g.members) secrets.push([m.leaf, await g.frameSecret(m.leaf)])
-    this.#present()
+    this.#present(true)
     await this.media!.turn(this.#tag, g.leaf, g.epoch, secrets, removal)
     this.code = await g.code()
     this.#tellCode()
@@ -263,10 +263,10 @@ export class Call {
   }
 
   // present tells who would have to agree to a recording: all of the group, each by the key that signs for it. A gateway's people cannot.
-  #present (): void {
+  #present (again = false): void {
     if (this.#group === undefined) return
     const strangers = this.state?.people.some((p) => p.role === 'gateway') ?? false
-    this.consent.turned(this.leaf, new Map(this.members.map((m) => [m.leaf, Call.fingerprint(m)])), strangers)
+    this.consent.turned(this.leaf, new Map(this.members.map((m) => [m.leaf, Call.fingerprint(m)])), strangers, again)
   }
 
   async #stated (s: State): Promise<void> {

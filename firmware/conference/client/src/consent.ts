@@ -46,8 +46,9 @@ export class Consent {
     else this.#clear()
   }
 
-  // turned says who is there now; strangers, that somebody is who is in no group and cannot be asked.
-  turned (self: number, present: Present, strangers: boolean): void {
+  // turned says who is there now; strangers, that somebody is who is in no group and cannot be asked; again, that a new epoch began, in
+  // which words of the one before may have been lost.
+  turned (self: number, present: Present, strangers: boolean, again = false): void {
     if (this.phase !== 'none' && (this.#self !== self || !present.has(this.asker))) {
       if (this.asking) this.#finish()
       else this.#clear()
@@ -58,7 +59,7 @@ export class Consent {
     this.#strangers = strangers
     for (const [leaf, who] of this.#yes) if (present.get(leaf) !== who) this.#yes.delete(leaf)
     this.#settle()
-    if (this.asking && newcomers) this.on.say(this.#id, 'ask')
+    if (this.asking && (newcomers || again && this.phase !== 'on')) this.on.say(this.#id, 'ask')
   }
 
   // ask begins, with a fresh id.
@@ -91,7 +92,9 @@ export class Consent {
     if (!this.#allowed || from === this.#self || !this.#present.has(from)) return
     if (what === 'ask') {
       if (this.phase === 'none' && mayOrder(role)) this.#begin(id, from)
-      if (id === this.#id && from === this.asker) this.#agree(from)
+      if (id !== this.#id || from !== this.asker) return
+      this.#agree(from)
+      if (this.mine === true) this.on.say(id, 'yes')
       return
     }
     if (this.phase === 'none' || id !== this.#id) return

@@ -99,11 +99,13 @@ function deviceCheck (how: () => Veil): { root: HTMLElement, stop: () => void } 
   const bar = h('meter', { min: 0, max: 1, value: 0, hidden: true, 'aria-label': t('micLevel') })
   const fault = h('p', { class: 'fault', role: 'alert' })
   const ends: Array<() => void> = []
-  const stop = (): void => { for (const end of ends.splice(0)) end(); video.hidden = bar.hidden = true; video.srcObject = null }
+  let round = 0 // what is opened for a check that is over is closed again
+  const stop = (): void => { round++; for (const end of ends.splice(0)) end(); video.hidden = bar.hidden = true; video.srcObject = null }
   const camera = h('button', { type: 'button', click: () => {
     text(fault, '')
-    const show = (track: MediaStreamTrack): void => { ends.push(() => { track.stop() }); video.srcObject = new MediaStream([track]); video.hidden = false }
     stop()
+    const mine = round
+    const show = (track: MediaStreamTrack): void => { if (mine !== round) { track.stop(); return } ends.push(() => { track.stop() }); video.srcObject = new MediaStream([track]); video.hidden = false }
     openCamera(how() !== 'none').then((track) => hide(track, how(), (_, instead) => { text(fault, t('fBehind')); show(instead) })).then(show, () => { text(fault, t('fCamera')) })
   } }, t('checkCamera'))
   const mic = h('button', { type: 'button', click: () => {
@@ -346,6 +348,7 @@ class Screen {
     try {
       await this.call.turnOn(source, track)
     } catch (err) {
+      track.stop()
       console.warn('conference:', err)
       this.#line(t('fSealed'))
     }

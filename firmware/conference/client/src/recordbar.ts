@@ -9,19 +9,22 @@ export class RecordBar {
   #recording: Recording | undefined
   #files: Recorded[] = []
   #drawn = ''
+  readonly #saved = new Set<string>()
 
-  constructor (readonly call: Call, readonly view: HTMLElement, readonly failed: () => void) {}
+  constructor (readonly call: Call, readonly view: HTMLElement, readonly failed: () => void) {
+    window.addEventListener('beforeunload', (e) => { if (this.#files.some((f) => !this.#saved.has(f.url))) e.preventDefault() })
+  }
 
   // record does on this device what everybody has agreed to.
   record (what: 'start' | 'pause' | 'resume' | 'stop'): void {
     try {
-      if (what === 'start') this.#recording = new Recording(this.call, this.view, (bytes) => { set(this.root, { 'data-bytes': bytes }) }, (r) => { this.#files.push(r); this.draw() })
+      if (what === 'start') this.#recording = new Recording(this.call, this.view, (n) => { set(this.root, { 'data-parts': n }) }, (r) => { this.#files.push(r); this.draw() })
       else this.#recording?.[what]()
     } catch (err) {
       console.warn('conference: recording:', err)
       queueMicrotask(() => { this.call.consent.stop(); this.failed() })
     }
-    if (what === 'start' || what === 'stop') set(this.root, { 'data-bytes': undefined })
+    if (what === 'start' || what === 'stop') set(this.root, { 'data-parts': undefined })
     if (what === 'stop') this.#recording = undefined
   }
 
@@ -43,7 +46,7 @@ export class RecordBar {
         parts.push(c.mine ? press(t('recBack'), 'record-no', () => { c.answer(false) }) : h('span', {}, t('recRefused')))
       }
     }
-    for (const f of this.#files) parts.push(h('span', {}, h('a', { href: f.url, download: f.name, 'data-do': 'record-save' }, `${t('recSave')} (${(f.bytes / 1e6).toFixed(1)} MB)`), h('small', {}, t('recSaveHint'))))
+    for (const f of this.#files) parts.push(h('span', {}, h('a', { href: f.url, download: f.name, 'data-do': 'record-save', click: () => { this.#saved.add(f.url) } }, `${t('recSave')} (${(f.bytes / 1e6).toFixed(1)} MB)`), h('small', {}, t('recSaveHint'))))
     this.root.replaceChildren(...parts.filter((p): p is HTMLElement => p !== false))
     set(this.root, { hidden: this.root.childElementCount === 0, 'data-on': !over && c.phase === 'on' })
   }

@@ -18,8 +18,8 @@ export class Recording {
   readonly #parts: Blob[] = []
   readonly #timer: number
 
-  // view is the element that holds the tiles; grown is told how many bytes there are, done gets the file once it is whole.
-  constructor (readonly call: Call, readonly view: HTMLElement, grown: (bytes: number) => void, done: (r: Recorded) => void) {
+  // view is the element that holds the tiles; grown is told how many parts of a second or so there are, done gets the file once it is whole.
+  constructor (readonly call: Call, readonly view: HTMLElement, grown: (parts: number) => void, done: (r: Recorded) => void) {
     const mimeType = types.find((t) => MediaRecorder.isTypeSupported(t))
     if (mimeType === undefined) throw new Error('recording: this browser has no format for it')
     const [picture] = this.#canvas.captureStream(RATE).getVideoTracks()
@@ -28,7 +28,7 @@ export class Recording {
     this.#recorder.ondataavailable = (e) => {
       if (e.data.size === 0) return
       this.#parts.push(e.data)
-      grown(this.#parts.reduce((n, p) => n + p.size, 0))
+      grown(this.#parts.length)
     }
     this.#recorder.onstop = () => {
       picture!.stop()

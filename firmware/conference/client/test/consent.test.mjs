@@ -92,6 +92,19 @@ test('a newcomer holds it up until they have agreed, also on the leaf of one who
   assert.deepEqual([chair.did.at(-1), h.phases()], ['stop', 'none,none,none,none'])
 })
 
+test('words that an epoch swallowed are said again with the next', () => {
+  const [h, chair, clerk, member] = three()
+  h.ask(chair)
+  clerk.consent.answer(true)
+  h.queue = [] // lost
+  h.answer(member, true)
+  assert.equal(h.phases(), 'asked,asked,asked')
+  const present = new Map([...h.people.values()].map((p) => [p.leaf, p.who]))
+  for (const p of h.people.values()) p.consent.turned(p.leaf, present, false, true)
+  h.flow()
+  assert.deepEqual([chair.did, h.phases()], [['start'], 'on,on,on'])
+})
+
 test('a stricter level ends it for good, and no word about it is heeded', () => {
   const [h, chair, clerk, member] = three()
   h.ask(chair)
