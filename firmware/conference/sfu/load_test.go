@@ -13,15 +13,18 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"subrosa/firmware/conference/batch"
 	"subrosa/firmware/conference/signal"
 	"subrosa/firmware/conference/tripwire"
+	"subrosa/firmware/seal"
 )
 
 // TestMain lets the test program be the server that is measured, in a process of its own.
@@ -100,9 +103,9 @@ func serveChild(kind string) error {
 	})
 	mux.HandleFunc("GET /tracks", func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(list()) })
 	mux.HandleFunc("GET /usage", func(w http.ResponseWriter, _ *http.Request) {
-		var ru syscall.Rusage
-		syscall.Getrusage(syscall.RUSAGE_SELF, &ru)
-		u := usage{CPU: time.Duration(ru.Utime.Nano() + ru.Stime.Nano()), RSS: rss()}
+		var used unix.Timespec
+		_ = unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &used)
+		u := usage{CPU: time.Duration(used.Nano()), RSS: rss()}
 		var ms runtime.MemStats
 		runtime.ReadMemStats(&ms)
 		u.Allocs = ms.Mallocs
@@ -115,6 +118,11 @@ func serveChild(kind string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
+	}
+	if kind == "sealed" {
+		if err := (seal.Server{UDP: true, Read: []string{"/proc/self/status"}}).Seal(); err != nil {
+			return err
+		}
 	}
 	fmt.Println(l.Addr())
 	go http.Serve(l, mux)
@@ -378,6 +386,33 @@ func TestLoad(t *testing.T) {
 		if ratio > 0.8 {
 			t.Errorf("%s: %.2f times the bare forwarder's processor time, at most 0.8", name, ratio)
 		}
+	}
+}
+
+// TestSealCosts measures processor time for a packet that goes out with the seal of a server and without it, in turn.
+func TestSealCosts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: make nightly")
+	}
+	if err := seal.Probe(); err != nil {
+		t.Skipf("this kernel cannot: %v", err)
+	}
+	l := scenes["12 x 12 at 400 kbit/s"]
+	l.warm, l.run = 4*time.Second, 6*time.Second
+	by := map[string][]time.Duration{}
+	order := []string{"own", "sealed"}
+	for range 5 {
+		slices.Reverse(order) // what comes first is not always the same
+		for _, kind := range order {
+			r := l.measure(t, kind)
+			t.Logf("measured: %s: %v a packet, %.2f cores, %.0f packets/s", kind, r.perPacket, r.cores, r.out)
+			by[kind] = append(by[kind], r.perPacket)
+		}
+	}
+	ratio := float64(median(by["sealed"])) / float64(median(by["own"]))
+	t.Logf("measured: sealed, %.2f times the processor time of before", ratio)
+	if ratio > 1.3 {
+		t.Errorf("sealed, %.2f times the processor time of before, at most 1.3", ratio)
 	}
 }
 
