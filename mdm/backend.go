@@ -124,6 +124,7 @@ const (
 	Failed                      // the device, or its management, refuses the command
 	Joined                      // enrolled, or enrolled anew: whatever was queued is gone
 	Left                        // not managed any more
+	Gone                        // not there now, by the management's own word: no need to wait until it is
 )
 
 // Event about one device. Events may come late, twice, in any order, or never.

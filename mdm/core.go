@@ -66,24 +66,35 @@ type Core struct {
 	held    map[string]bool // rooms whose Holding is to be kept
 }
 
-// New returns a Core over the devices given.
+// New returns a Core over the devices given, which it keeps and never changes.
 func New(c Config, devices []Device, caps func(Device) Caps) (*Core, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	k := &Core{conf: c, caps: caps, index: map[string]*device{}, rooms: map[string]*holder{}, changed: map[string]bool{}, held: map[string]bool{}}
-	for _, d := range devices {
+	k := &Core{conf: c, caps: caps, index: make(map[string]*device, len(devices)), rooms: map[string]*holder{}, changed: map[string]bool{}, held: map[string]bool{}}
+	kinds := map[string]*Caps{}
+	for i := range devices {
+		d := &devices[i]
 		if err := CheckID(d.ID); err != nil {
 			return nil, err
 		}
 		if k.index[d.ID] != nil {
 			return nil, fmt.Errorf("mdm: device %s is listed twice", d.ID)
 		}
-		e := &device{dev: d, caps: caps(d)}
+		e := &device{dev: d, caps: shared(kinds, caps(*d))}
 		k.devices = append(k.devices, e)
 		k.index[d.ID] = e
 	}
 	return k, nil
+}
+
+// shared returns the one Caps that says the same: there are few kinds, and many devices.
+func shared(kinds map[string]*Caps, c Caps) *Caps {
+	name := fmt.Sprintf("%+v", c)
+	if kinds[name] == nil {
+		kinds[name] = &c
+	}
+	return kinds[name]
 }
 
 // holder is what one room wants. A room has one holder at a time; a session that outlasts its plan comes as a new one.
@@ -326,7 +337,7 @@ func (k *Core) Take(now Clock, e Event) bool {
 // Device returns the device of the id, as the bridge's list has it.
 func (k *Core) Device(id string) (Device, bool) {
 	if d := k.index[id]; d != nil {
-		return d.dev, true
+		return *d.dev, true
 	}
 	return Device{}, false
 }

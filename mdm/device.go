@@ -9,13 +9,14 @@ import (
 
 // device is what is known of one.
 type device struct {
-	dev      Device
-	caps     Caps
-	want     Want // of the last Step
-	required Set  // of what is wanted, what must be off
+	dev      *Device
+	caps     *Caps // shared by all of its kind
+	want     Want  // of the last Step
+	required Set   // of what is wanted, what must be off
 	holders  []string
 	tag      string // of want
-	tagOf    Want
+	tagSet   Set    // and of which
+	tagEnd   int64  // Unix seconds
 
 	gen    uint64
 	dirty  bool     // a Lock may have reached it since it was last seen free
@@ -43,6 +44,8 @@ type device struct {
 	lazy   time.Duration // before which no Look of a device from which nothing is wanted but its proven posture
 	since  time.Time
 	shown  State
+	gone   bool   // its management says that it is not there now
+	told   uint64 // what was last told of it: a hash; 0: nothing
 }
 
 // lostAfter is how often a device must have been awake without answering before its answer may be lost: events of before the
@@ -122,7 +125,7 @@ func (d *device) next(now Clock, c *Config) (Action, bool) {
 		d.dirty = true
 	}
 	d.pend = &pending{Command: cmd, sent: now.Mono, woken: now.Mono}
-	return Action{d.dev, cmd}, true
+	return Action{*d.dev, cmd}, true
 }
 
 // wait looks after the unanswered command.
@@ -135,7 +138,7 @@ func (d *device) wait(now Clock, c *Config) (Action, bool) {
 	}
 	if p.resend && now.Mono >= p.again {
 		p.resend, p.woken = false, now.Mono
-		return Action{d.dev, p.Command}, true
+		return Action{*d.dev, p.Command}, true
 	}
 	if p.awake >= lostAfter && now.Mono-p.heard >= c.Lost {
 		if p.Kind != Look {
@@ -147,7 +150,7 @@ func (d *device) wait(now Clock, c *Config) (Action, bool) {
 	if pause := min(c.Wake<<min(p.wakes, 8), c.WakeMax); now.Mono-p.woken >= pause {
 		p.woken = now.Mono
 		p.wakes++
-		return Action{Device: d.dev}, true
+		return Action{Device: *d.dev}, true
 	}
 	return Action{}, false
 }
@@ -194,8 +197,11 @@ func (d *device) unproven(now Clock) Kind {
 
 // wanted is want.Tag, made once for each want.
 func (d *device) wanted() string {
-	if d.tagOf.Lock != d.want.Lock || !d.tagOf.Until.Equal(d.want.Until) {
-		d.tagOf, d.tag = d.want, d.want.Tag()
+	if end := d.want.Until.Unix(); d.tagSet != d.want.Lock || d.tagEnd != end || d.tag == "" {
+		d.tagSet, d.tagEnd, d.tag = d.want.Lock, end, d.want.Tag()
+		if d.tag == d.acked {
+			d.tag = d.acked
+		}
 	}
 	return d.tag
 }
@@ -237,8 +243,12 @@ func (d *device) sent(now Clock, c *Config, cmd Command, err error) bool {
 
 // take takes an event about the device. It reports whether the record has changed.
 func (d *device) take(now Clock, c *Config, e Event) bool {
+	if e.Kind == Gone {
+		d.gone = true
+		return false
+	}
 	first := !d.heard
-	d.heard, d.last = true, now.Mono
+	d.heard, d.gone, d.last = true, false, now.Mono
 	switch e.Kind {
 	case Left:
 		d.back, d.ghost = 0, ""
@@ -335,7 +345,9 @@ func (d *device) answered(now Clock, c *Config, e Event) bool {
 func (d *device) carried(now Clock, p *pending) {
 	switch p.Kind {
 	case Lock:
-		d.acked, d.lockAt = p.Want.Tag(), now.Mono
+		if d.acked, d.lockAt = p.Want.Tag(), now.Mono; d.acked == d.tag {
+			d.acked = d.tag // one string, not two
+		}
 	case Free:
 		d.acked = ""
 	}
@@ -394,6 +406,12 @@ func shows(o Observed, c *Command) bool {
 // see takes what the device says of itself.
 func (d *device) see(now Clock, c *Config, o Observed) {
 	o.More = false
+	switch o.Tag {
+	case d.tag:
+		o.Tag = d.tag
+	case d.acked:
+		o.Tag = d.acked
+	}
 	d.obs, d.known, d.obsAt, d.round = o, true, now.Mono, 0
 	if o.Standing.Has(d.want.Standing) && d.want.Standing != 0 && o.Evidence.Proves() {
 		d.proved = now.Wall.UTC()

@@ -430,7 +430,7 @@ func (w *world) bridge() {
 		for _, d := range w.core.devices {
 			if d.want.Lock == 0 && d.pend != nil && d.pend.Kind == Lock {
 				d.gen++
-				acts = append(acts, Action{d.dev, Command{ID: fmt.Sprintf("sr-%s-%d-free", d.dev.ID, d.gen), Kind: Free, Want: d.want}})
+				acts = append(acts, Action{*d.dev, Command{ID: fmt.Sprintf("sr-%s-%d-free", d.dev.ID, d.gen), Kind: Free, Want: d.want}})
 				d.pend = &pending{Command: acts[len(acts)-1].Command, sent: w.now - w.base}
 			}
 		}

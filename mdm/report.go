@@ -1,6 +1,7 @@
 package mdm
 
 import (
+	"hash/maphash"
 	"maps"
 	"slices"
 	"time"
@@ -11,6 +12,8 @@ func (d *device) state(now Clock, c *Config) State {
 	switch {
 	case d.left || d.caps.Can == 0:
 		return Unmanaged
+	case d.gone && (len(d.holders) > 0 || d.mayLock()):
+		return Offline
 	case len(d.holders) > 0:
 		return d.locking(now, c)
 	}
@@ -117,18 +120,23 @@ func (k *Core) Report(now Clock, room string) (Report, bool) {
 	return r, true
 }
 
-// Devices calls f with the report of each device that is held, or that a lock may be on; and with false for those that are
-// neither, and so have nothing to say.
-func (k *Core) Devices(now Clock, f func(id string, r DeviceReport, say bool)) {
+// Devices calls f with the report of each device that is held, or that a lock may be on, if it has changed; and once with false for
+// those that are neither any more, and so have nothing to say. What f does not take, by returning false, it is called with again.
+func (k *Core) Devices(now Clock, f func(id string, r DeviceReport, say bool) bool) {
 	for _, d := range k.devices {
-		say := len(d.holders) > 0 || d.mayLock()
-		if !say {
-			f(d.dev.ID, DeviceReport{}, false)
+		if len(d.holders) == 0 && !d.mayLock() {
+			if d.told != 0 && f(d.dev.ID, DeviceReport{}, false) {
+				d.told = 0
+			}
 			continue
 		}
 		s := d.state(now, &k.conf)
 		if s != d.shown {
 			d.shown, d.since = s, now.Wall.UTC()
+		}
+		sum := d.sum(s)
+		if sum == d.told {
+			continue
 		}
 		r := DeviceReport{State: s, Evidence: NoEvidence, InForce: []string{}, Limits: append([]string{}, d.caps.Limits...), Holders: append([]string{}, d.holders...),
 			Since: d.since, Error: d.fault}
@@ -138,8 +146,34 @@ func (k *Core) Devices(now Clock, f func(id string, r DeviceReport, say bool)) {
 		if d.known {
 			r.Evidence, r.InForce = d.obs.Evidence, (d.obs.Standing | d.obs.Lock | d.obs.InForce).Names()
 		}
-		f(d.dev.ID, r, true)
+		if f(d.dev.ID, r, true) {
+			d.told = sum
+		}
 	}
+}
+
+var seed = maphash.MakeSeed()
+
+// sum is a hash of all that a report of the device in the state says.
+func (d *device) sum(s State) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	say := func(w string) { h.WriteString(w); h.WriteByte(0) } //nolint:errcheck // never fails
+	say(string(s))
+	say(d.fault)
+	if d.pend != nil {
+		say(d.pend.ID)
+	}
+	if d.known {
+		off := d.obs.Standing | d.obs.Lock | d.obs.InForce
+		say(string(d.obs.Evidence))
+		h.WriteByte(byte(off))      //nolint:errcheck
+		h.WriteByte(byte(off >> 8)) //nolint:errcheck
+	}
+	for _, w := range d.holders {
+		say(w)
+	}
+	return h.Sum64() | 1
 }
 
 // Posture says on how many devices the standing posture is proven, and how old the oldest of these proofs is. Proofs older than

@@ -58,7 +58,7 @@ func main() {
 // lean keeps memory small: ten thousand devices live in some megabytes, and what passes through shall not pile up.
 func lean() {
 	debug.SetGCPercent(40)
-	debug.SetMemoryLimit(48 << 20) // soft
+	debug.SetMemoryLimit(40 << 20) // soft
 }
 
 const help = `mdmbridge locks voice assistants through device managements, for the rooms of a site.

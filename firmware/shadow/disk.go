@@ -201,14 +201,25 @@ func (d *disk) save(b []byte) error {
 	return nil
 }
 
-// rewrite replaces the log by the records in b.
-func (d *disk) rewrite(b []byte) error {
+// rewrite replaces the log by the records, one after the other: together they can be as large as all the rest of the program.
+func (d *disk) rewrite(all []record) error {
 	tmp := d.path + ".new"
 	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("shadow: outbox: %w", err)
 	}
-	_, err = f.Write(append([]byte(logHeader), b...))
+	out := bufio.NewWriterSize(f, 64<<10)
+	n, err := out.WriteString(logHeader)
+	var b []byte
+	for i := 0; i < len(all) && err == nil; i++ {
+		var m int
+		b = appendRecord(b[:0], all[i])
+		m, err = out.Write(b)
+		n += m
+	}
+	if err == nil {
+		err = out.Flush()
+	}
 	if err == nil {
 		err = f.Sync()
 	}
@@ -227,7 +238,7 @@ func (d *disk) rewrite(b []byte) error {
 		return fmt.Errorf("shadow: outbox: %w", err)
 	}
 	d.f.Close()
-	d.f, d.good, d.left, d.anew = f, int64(len(logHeader)+len(b)), nil, false
+	d.f, d.good, d.left, d.anew = f, int64(n), nil, false
 	return nil
 }
 

@@ -74,7 +74,7 @@ func (s *Shadow) saveOnce() bool {
 
 	err := s.disk.save(batch)
 	if err != nil && s.disk.anew || err == nil && s.disk.good > compactAt {
-		if all, upTo, worth := s.everything(err != nil); worth {
+		if all, upTo := s.everything(err != nil); all != nil {
 			rerr := s.disk.rewrite(all)
 			if err != nil {
 				err = rerr
@@ -110,16 +110,30 @@ func (s *Shadow) saveOnce() bool {
 	return err == nil
 }
 
-// everything returns the whole state as records, and whether writing it anew is worth it: a quarter of the log
-// at most, unless forced. Records that wait in s.batch are part of it; that they are appended again does no harm.
-func (s *Shadow) everything(forced bool) (all []byte, upTo uint64, worth bool) {
+// frame is about what a record takes beside its topic and its event, in bytes.
+const frame = 110
+
+// everything returns the whole state as records; nil if writing it anew is not worth it, for it would take more than a quarter of
+// the log, and is not forced. Records that wait in s.batch are part of it; that they are appended again does no harm.
+func (s *Shadow) everything(forced bool) (all []record, upTo uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	size := 0
+	for name, e := range s.box.entries {
+		size += frame + len(name) + len(e.payload)
+	}
+	for name := range s.box.desired {
+		size += frame + len(name)
+	}
+	if !forced && int64(size) >= s.disk.good/4 {
+		return nil, 0
+	}
+	all = make([]record, 0, len(s.box.entries)+len(s.box.desired))
 	for _, e := range s.box.entries {
-		all = appendRecord(all, e.putRecord())
+		all = append(all, e.putRecord())
 	}
 	for name, st := range s.box.desired {
-		all = appendRecord(all, record{Topic: name, Version: st.Version, Writer: st.Writer, Taken: true})
+		all = append(all, record{Topic: name, Version: st.Version, Writer: st.Writer, Taken: true})
 	}
-	return all, s.seq, forced || int64(len(all)) < s.disk.good/4
+	return all, s.seq
 }

@@ -147,6 +147,9 @@ func Open(opt Options) (*Shadow, error) {
 	if err := opt.Identity.Check(); err != nil {
 		return nil, fmt.Errorf("shadow: %w", err)
 	}
+	if opt.Presence != nil && len(opt.Identity.Conns) > 1 {
+		return nil, fmt.Errorf("shadow: presence of %d connectors: a connection has one last will, so that each connector needs its own", len(opt.Identity.Conns))
+	}
 	opt.defaults()
 	s := &Shadow{
 		opt: opt, source: "/" + string(opt.Identity.Role), dial: dialPaho, box: newOutbox(opt.MaxTopics),

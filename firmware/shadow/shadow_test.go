@@ -456,3 +456,18 @@ func TestClosed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestOneWillForOneConnector: a connection has one last will, so a peer of several connectors cannot have a presence for all.
+func TestOneWillForOneConnector(t *testing.T) {
+	o := Options{Broker: "tcp://127.0.0.1:1", Identity: topic.Identity{Role: topic.MDMBridge, Conns: []string{"a", "b"}}, Dir: t.TempDir(), Presence: map[string]any{}}
+	if s, err := Open(o); err == nil {
+		s.Close()
+		t.Error("the second connector has neither presence nor last will, and nothing was said")
+	}
+	o.Identity.Conns = o.Identity.Conns[:1]
+	s, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+}

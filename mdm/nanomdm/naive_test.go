@@ -66,7 +66,7 @@ func (n naive) times(what string, k int) {
 }
 
 // TestNaive: two ways in which a connector that queues what it wants goes wrong on the real NanoMDM v0.9.0. That ours does not:
-// cmd/mdmbridge, TestRaceMissed.
+// TestEveryOrdering, and cmd/mdmbridge, TestRaceMissed.
 func TestNaive(t *testing.T) {
 	t.Run("race", func(t *testing.T) { // micromdm#491
 		s := nanomdmtest.Start(t)

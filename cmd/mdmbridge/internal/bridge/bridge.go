@@ -367,16 +367,22 @@ func (c *Connector) tell(now mdm.Clock) {
 	if len(c.opt.Devices) > maxDevice {
 		return
 	}
-	c.core.Devices(now, func(id string, r mdm.DeviceReport, say bool) {
-		name := topic.DeviceLockdownReported(id)
-		switch {
-		case c.self[id]: // its agent does
-		case say:
-			c.publish(name, r)
-		case c.said[name] != 0:
-			delete(c.said, name)
-			c.complain(name, c.opt.Site.Forget(name))
+	c.core.Devices(now, func(id string, r mdm.DeviceReport, say bool) bool {
+		if c.self[id] { // its agent does
+			return true
 		}
+		name := topic.DeviceLockdownReported(id)
+		var err error
+		if say {
+			err = c.opt.Site.Report(name, r)
+		} else {
+			err = c.opt.Site.Forget(name)
+		}
+		if errors.Is(err, shadow.ErrUnsaved) {
+			err = nil
+		}
+		c.complain(name, err)
+		return err == nil
 	})
 }
 
