@@ -172,6 +172,23 @@ type Posture struct {
 	Evidence Evidence      `json:"evidence"` // the weakest that counts
 }
 
+// Presence is the data of device/{dev}/online: whether the device's agent is connected. Its last will is the same with online false.
+type Presence struct {
+	Version uint64 `json:"version"`
+	Online  bool   `json:"online"`
+}
+
+// Check reports what cannot be.
+func (p Presence) Check() error {
+	if p.Version == 0 {
+		return errors.New("version is missing")
+	}
+	return nil
+}
+
+// ReadPresence reads and checks whether an agent is connected.
+func ReadPresence(b []byte) (Presence, error) { return read[Presence](b, "presence") }
+
 // ReadDesired reads and checks a room's wish.
 func ReadDesired(b []byte) (Desired, error) { return read[Desired](b, "wish") }
 

@@ -116,6 +116,7 @@ func FuzzRead(f *testing.F) {
 			t.Error("more signatures than there can be points")
 		}
 		ReadChecklist(b)
+		ReadPresence(b)
 	})
 }
 

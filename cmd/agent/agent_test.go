@@ -157,6 +157,9 @@ func (s *site) openDoor() {
 			out, err := net.Dial("tcp", s.addr)
 			if err != nil || s.shut.Load() {
 				in.Close()
+				if err == nil {
+					out.Close()
+				}
 				continue
 			}
 			s.mu.Lock()
@@ -359,6 +362,58 @@ func TestRealReconciler(t *testing.T) {
 	stop()
 	wg.Wait()
 	poll(t, "giving back without a bridge", func() bool { return !m.off("mic") && !m.off("mic2") && m.off("policy") })
+}
+
+// TestPresence: a laptop that is switched off is said to be gone at once, by its last will or by itself, and its device is offline; and
+// what an earlier connection's will says late is put right.
+func TestPresence(t *testing.T) {
+	s, m := newSite(t), newMachine()
+	var mu sync.Mutex
+	var said []bool
+	tok := s.client.Subscribe(topic.DeviceOnline("d-7f3a"), 1, func(_ paho.Client, msg paho.Message) {
+		ev, err := event.Decode(msg.Payload())
+		p, err2 := mdm.ReadPresence(ev.Data)
+		if err != nil || err2 != nil {
+			t.Errorf("presence: %v, %v", err, err2)
+		}
+		mu.Lock()
+		said = append(said, p.Online)
+		mu.Unlock()
+	})
+	if !tok.WaitTimeout(mdmtest.Deadline) || tok.Error() != nil {
+		t.Fatal(tok.Error())
+	}
+	last := func(want bool) func() bool {
+		return func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return len(said) > 0 && said[len(said)-1] == want
+		}
+	}
+	stop := s.program(t.TempDir(), m)
+	poll(t, "presence", last(true))
+	began := time.Now()
+	s.reach(false) // the laptop's connection breaks off
+	poll(t, "last will", last(false))
+	t.Logf("measured: unclean end, offline after %v", time.Since(began).Round(time.Millisecond))
+	s.reach(true)
+	poll(t, "presence again", last(true))
+	late, err := event.Wrap("/agent/d-7f3a", "de.subrosa.device.offline.v1", "device/d-7f3a/online", time.Now(), "late", mdm.Presence{Version: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := late.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := func() int { mu.Lock(); defer mu.Unlock(); return len(said) }
+	before := n()
+	s.client.Publish(topic.DeviceOnline("d-7f3a"), 1, true, b)
+	poll(t, "correction of a late will", func() bool { return n() >= before+2 && last(true)() })
+	began = time.Now()
+	stop()
+	poll(t, "farewell", last(false))
+	t.Logf("measured: clean end, offline after %v", time.Since(began).Round(time.Millisecond))
 }
 
 func poll(t *testing.T, what string, f func() bool) {

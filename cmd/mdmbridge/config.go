@@ -100,6 +100,9 @@ func (k *Connector) devices() ([]mdm.Device, error) {
 	}
 	seen := map[string]bool{}
 	for _, d := range list {
+		if d.Enrolment == "" {
+			return nil, fmt.Errorf("config: %s: device %.64q has no enrolment; where no management gives one it is the pseudonym once more", k.Devices, d.ID)
+		}
 		if seen[d.Enrolment] {
 			return nil, fmt.Errorf("config: %s: enrolment %.64q is listed twice", k.Devices, d.Enrolment)
 		}

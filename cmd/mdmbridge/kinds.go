@@ -116,13 +116,19 @@ func openAgent(p parts) (mdm.Backend, error) {
 	for _, d := range p.devices {
 		known[d.ID] = true
 	}
-	return b, p.site.Watch(topic.DeviceLockdownReported(topic.Any), func(m shadow.Message) {
+	return b, errors.Join(p.site.Watch(topic.DeviceLockdownReported(topic.Any), func(m shadow.Message) {
 		if id := m.Topic.ID("dev"); known[id] && m.Data != nil {
 			if r, err := mdm.ReadDeviceReport(m.Data); err == nil {
 				b.Heard(id, r)
 			}
 		}
-	})
+	}), p.site.Watch(topic.DeviceOnline(topic.Any), func(m shadow.Message) {
+		if id := m.Topic.ID("dev"); known[id] && m.Data != nil {
+			if q, err := mdm.ReadPresence(m.Data); err == nil {
+				b.Present(id, q.Online)
+			}
+		}
+	}))
 }
 
 // handlers are the webhooks, by connector.

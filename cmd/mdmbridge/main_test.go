@@ -60,3 +60,21 @@ func TestConfigs(t *testing.T) {
 		t.Error("a broker far away without a certificate")
 	}
 }
+
+// TestEnrolments: every device has one of its own, also where no management gives it.
+func TestEnrolments(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "devices.json")
+	for list, want := range map[string]string{
+		`[{"id":"d-1","enrolment":"d-1","platform":"linux"},{"id":"d-2","enrolment":"d-2","platform":"linux"}]`: "",
+		`[{"id":"d-1","enrolment":"d-1","platform":"linux"},{"id":"d-2","enrolment":"d-1","platform":"linux"}]`: "twice",
+		`[{"id":"d-1","platform":"linux"}]`: "no enrolment",
+	} {
+		if err := os.WriteFile(path, []byte(list), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		k := Connector{ID: "paper", Kind: "manual", Devices: path}
+		if _, err := k.devices(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", list, err, want)
+		}
+	}
+}

@@ -173,9 +173,10 @@ func (s *Shadow) serve(ctx context.Context, l link, will []byte) error {
 	}
 }
 
-// farewell publishes the will as the last word and disconnects.
+// farewell publishes the will as the last word and disconnects. If the broker has not taken it in time the connection is cut: then
+// the broker publishes it.
 func (s *Shadow) farewell(l link, will []byte) {
-	name := s.presenceTopic()
+	name, taken := s.presenceTopic(), true
 	if name != "" {
 		acked := make(chan struct{})
 		l.publish(name, 1, true, will, func(error) { close(acked) })
@@ -183,6 +184,7 @@ func (s *Shadow) farewell(l link, will []byte) {
 		case <-acked:
 		case <-l.lost():
 		case <-time.After(time.Second):
+			taken = false
 		}
 		s.mu.Lock()
 		if e := s.box.get(name); e != nil {
@@ -192,7 +194,7 @@ func (s *Shadow) farewell(l link, will []byte) {
 		}
 		s.mu.Unlock()
 	}
-	l.close(true)
+	l.close(taken)
 }
 
 func (s *Shadow) up(wake chan struct{}) {

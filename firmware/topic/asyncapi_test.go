@@ -144,7 +144,7 @@ func TestAsyncAPIFields(t *testing.T) {
 		"health": report.Health{}, "coverage": report.Coverage{}, "levels": report.Levels{}, "baseline-reported": report.Baseline{}, "av": report.AV{},
 		"policy-reported": report.Policy{}, "lockdown-desired": mdm.Desired{}, "lockdown-reported": mdm.Report{},
 		"checklist": mdm.Checklist{}, "checklist-point": mdm.Point{}, "signatures": mdm.Signatures{}, "signature": mdm.Signature{},
-		"device-lockdown-desired": mdm.DeviceDesired{}, "device-lockdown-reported": mdm.DeviceReport{}, "posture": mdm.Posture{},
+		"device-lockdown-desired": mdm.DeviceDesired{}, "device-lockdown-reported": mdm.DeviceReport{}, "posture": mdm.Posture{}, "device-presence": mdm.Presence{},
 	} {
 		got, _ := d.resolve("#/components/schemas/" + name).(map[string]any)
 		props, _ := got["properties"].(map[string]any)
@@ -203,6 +203,7 @@ func TestAsyncAPIMessages(t *testing.T) {
 		"room-room-lockdown-conn-signed": mdm.Signatures{Version: 1, Signed: []mdm.Signature{{Device: "d-1", Command: "sr-d-1-2-lock", Role: "chair", Done: true, At: now}}},
 		"device-dev-lockdown-desired":    mdm.DeviceDesired{Version: 1, Mode: mdm.Open, Standing: []string{"assistant"}, Restrict: []string{}},
 		"device-dev-lockdown-reported":   mdm.DeviceReport{Version: 1, State: mdm.Stuck, Evidence: mdm.AgentSays, InForce: []string{}, Limits: []string{}, Holders: []string{}},
+		"device-dev-online":              mdm.Presence{Version: 1, Online: true},
 		"mdm-conn-posture":               mdm.Posture{Version: 1, At: now, Evidence: mdm.ProfileList, Standing: []string{}, Counts: map[mdm.State]int{}},
 		"room-room-roster":               map[string]any{"version": 1, "writer": "unit:u1", "members": []roster.Member{{ID: "m-1", Role: roster.Roles()[0], From: now}}},
 	}

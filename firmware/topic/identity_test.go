@@ -22,7 +22,7 @@ var identities = map[Role]Identity{
 var foreign = []string{
 	Online("u2"), Health("u2"), Levels("u2"), BaselineReported("u2"), SessionReported("r2"), SessionDesired("r2"),
 	Alarm("r2", "x"), Ack("r2", "x"), Roster("r2"), AVReported("r2", "x"), Contact("r2", "x"), LockdownReported("r2", "c"),
-	LockdownChecklist("r2", "c"), LockdownSigned("r2", "c"),
+	LockdownChecklist("r2", "c"), LockdownSigned("r2", "c"), DeviceOnline("d"),
 	DeviceLockdownReported("d"), DeviceLockdownDesired("d"), ConferenceReported("r2"), PolicyDesired("r2"),
 }
 

@@ -102,6 +102,8 @@ var Table = []Row{
 		Noun: "device-lockdown", Verbs: []string{"desired"}, About: "wish for one device with an agent"},
 	{Pattern: "device/{dev}/lockdown/reported", Writers: []Role{Agent, MDMBridge}, Readers: []Role{MDMBridge, Console}, Retained: true, QoS: 1,
 		Noun: "device-lockdown", Verbs: []string{"reported"}, About: "what one device proves"},
+	{Pattern: "device/{dev}/online", Writers: []Role{Agent}, Readers: []Role{MDMBridge, Console}, Retained: true, QoS: 1,
+		Noun: "device", Verbs: []string{"online", "offline"}, About: "agent reachable; last will"},
 	{Pattern: "mdm/{conn}/online", Writers: []Role{MDMBridge}, Readers: []Role{Unit, Console}, Shared: true, Retained: true, QoS: 1,
 		Noun: "mdm", Verbs: []string{"online", "offline"}, About: "connector reachable; last will"},
 	{Pattern: "mdm/{conn}/posture", Writers: []Role{MDMBridge}, Readers: []Role{Unit, Console}, Shared: true, Retained: true, QoS: 1,

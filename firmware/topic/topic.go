@@ -224,6 +224,9 @@ func DeviceLockdownDesired(dev string) string { return join("device", dev, "lock
 // DeviceLockdownReported is what that device proves.
 func DeviceLockdownReported(dev string) string { return join("device", dev, "lockdown", "reported") }
 
+// DeviceOnline of a laptop's agent; also its last will.
+func DeviceOnline(dev string) string { return join("device", dev, "online") }
+
 // MDMOnline of a connector; also its last will.
 func MDMOnline(conn string) string { return join("mdm", conn, "online") }
 

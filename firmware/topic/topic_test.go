@@ -61,6 +61,7 @@ var constructed = map[string]string{
 	"room/{room}/lockdown/{conn}/signed":    LockdownSigned("r", "c"),
 	"device/{dev}/lockdown/desired":         DeviceLockdownDesired("d"),
 	"device/{dev}/lockdown/reported":        DeviceLockdownReported("d"),
+	"device/{dev}/online":                   DeviceOnline("d"),
 	"mdm/{conn}/online":                     MDMOnline("c"),
 	"mdm/{conn}/posture":                    MDMPosture("c"),
 	"room/{room}/conference/desired":        ConferenceDesired("r"),

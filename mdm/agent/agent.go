@@ -181,6 +181,15 @@ func (b *Backend) Heard(id string, r mdm.DeviceReport) {
 	b.events <- e
 }
 
+// Present takes whether an agent is connected, as it says itself or its last will does.
+func (b *Backend) Present(id string, online bool) {
+	k := mdm.Gone
+	if online {
+		k = mdm.Awake
+	}
+	b.events <- mdm.Event{Device: id, Kind: k}
+}
+
 // refused reports whether a command was not carried out. Of a lock that took in part the look tells what is off.
 func refused(w wish, r mdm.DeviceReport) bool {
 	in, _, _ := mdm.ParseSet(r.InForce)

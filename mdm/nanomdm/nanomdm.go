@@ -116,13 +116,29 @@ func (b *Backend) Send(ctx context.Context, d mdm.Device, c mdm.Command) error {
 	if err == nil && res.known() {
 		return b.Wake(ctx, d)
 	}
-	return res.fault(err)
+	return b.judge(d, res, err)
 }
 
 // Wake is mdm.Backend.
 func (b *Backend) Wake(ctx context.Context, d mdm.Device) error {
 	res, err := b.call(ctx, http.MethodGet, "/v1/push/"+url.PathEscape(d.Enrolment), nil)
+	return b.judge(d, res, err)
+}
+
+// judge is fault, and sees from a push whether the device has left: its check-out may have been lost on the way. Apple answers with
+// 410 for a device that does not take pushes of this management any more ("Handling notification responses from APNs": "The device
+// token is no longer active for the topic"), which NanoMDM v0.9.0 passes on in words (push/nanopush, newError). Silence proves nothing.
+func (b *Backend) judge(d mdm.Device, res *result, err error) error {
+	if err == nil && res.unregistered(d.Enrolment) {
+		b.emit(mdm.Event{Device: d.ID, Kind: mdm.Left, Detail: "Apple's push service: not registered any more"})
+		return nil
+	}
 	return res.fault(err)
+}
+
+func (r *result) unregistered(enrolment string) bool {
+	e := r.Status[enrolment].PushError
+	return e != nil && strings.Contains(*e, "push HTTP status: 410")
 }
 
 // result is NanoMDM's answer (api.APIResult of v0.9.0).

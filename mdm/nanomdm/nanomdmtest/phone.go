@@ -35,6 +35,7 @@ type Phone struct {
 	locked  bool // screen
 	refuse  bool
 	offline bool
+	removed bool // its user has taken it out of the management
 	keeps   bool // what has come to its RemovalDate
 	budget  int  // commands in one connection; 0: as many as there are
 	own     map[string]Profile
@@ -124,6 +125,18 @@ func (p *Phone) Reach(on bool) {
 	if on {
 		p.Wake()
 	}
+}
+
+// Remove takes it out of the management: it takes no pushes any more, and everything that came from there is gone. The check-out that
+// a device sends then is lost.
+func (p *Phone) Remove() {
+	p.set(func() { p.removed, p.offline, p.own = true, true, map[string]Profile{} })
+}
+
+func (p *Phone) gone() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.removed
 }
 
 // Budget ends each connection after so many commands; 0: none does.

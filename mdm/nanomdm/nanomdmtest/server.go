@@ -6,6 +6,7 @@ package nanomdmtest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,7 @@ import (
 	httpapi "github.com/micromdm/nanomdm/http/api"
 	httpmdm "github.com/micromdm/nanomdm/http/mdm"
 	"github.com/micromdm/nanomdm/push"
+	"github.com/micromdm/nanomdm/push/nanopush"
 	"github.com/micromdm/nanomdm/service/certauth"
 	"github.com/micromdm/nanomdm/service/multi"
 	"github.com/micromdm/nanomdm/service/nanomdm"
@@ -127,7 +129,11 @@ func (s *Server) Push(_ context.Context, ids []string) (map[string]*push.Respons
 		s.mu.Lock()
 		p := s.phones[id]
 		s.mu.Unlock()
-		if p != nil {
+		switch {
+		case p != nil && p.gone():
+			// In the words of nanopush.Provider for an answer 410 of Apple's.
+			out[id] = &push.Response{Err: fmt.Errorf("push HTTP status: %d: %w", http.StatusGone, &nanopush.JSONPushError{Reason: "Unregistered", Timestamp: 1764374400000})}
+		case p != nil:
 			out[id] = &push.Response{Id: "synthetic"}
 			p.Wake()
 		}

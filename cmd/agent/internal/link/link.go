@@ -1,5 +1,6 @@
 // Package link is the agent's side of MQTT: it hears what its device shall be like on device/{dev}/lockdown/desired, and says what it
-// is like on device/{dev}/lockdown/reported. Both are retained. The newest report is sent again at every connection, so that what
+// is like on device/{dev}/lockdown/reported, and on device/{dev}/online that it is there: its last will says that it is not. All are
+// retained. The newest report is sent again at every connection, so that what
 // happened without network is known when there is one.
 package link
 
@@ -48,6 +49,11 @@ func New(opt Options) (*Link, error) {
 	o := paho.NewClientOptions().AddBroker(opt.Broker).SetClientID(id.String()).SetTLSConfig(opt.TLS).SetCleanSession(true).
 		SetKeepAlive(15 * time.Second).SetConnectRetry(true).SetConnectRetryInterval(2 * time.Second).SetMaxReconnectInterval(30 * time.Second).
 		SetConnectTimeout(10 * time.Second).SetOrderMatters(false)
+	will, err := l.presence(time.Now(), false)
+	if err != nil {
+		return nil, err
+	}
+	o.SetBinaryWill(topic.DeviceOnline(opt.Device), will, 1, true)
 	o.SetOnConnectHandler(func(c paho.Client) { go l.connected(c) })
 	o.SetConnectionLostHandler(func(_ paho.Client, err error) {
 		l.set(false)
@@ -61,7 +67,50 @@ func New(opt Options) (*Link, error) {
 func (l *Link) Run(ctx context.Context) {
 	l.client.Connect()
 	<-ctx.Done()
+	if l.Up() {
+		l.set(false) // what comes back of it is not to be contradicted
+		l.present(false).WaitTimeout(time.Second)
+	}
 	l.client.Disconnect(250)
+}
+
+// presence is the message that says whether this agent is connected.
+func (l *Link) presence(now time.Time, online bool) ([]byte, error) {
+	name, verb := topic.DeviceOnline(l.opt.Device), "offline"
+	if online {
+		verb = "online"
+	}
+	t, err := topic.Parse(name)
+	if err != nil {
+		return nil, fmt.Errorf("link: %w", err)
+	}
+	version := uint64(now.UnixMilli())
+	subject := name[len(topic.Root)+1:]
+	ev, err := event.Wrap("/agent/"+l.opt.Device, t.EventType(verb), subject, now, fmt.Sprintf("%s:%d", subject, version), mdm.Presence{Version: version, Online: online})
+	if err != nil {
+		return nil, fmt.Errorf("link: %w", err)
+	}
+	return ev.Encode()
+}
+
+// present publishes it.
+func (l *Link) present(online bool) paho.Token {
+	b, err := l.presence(time.Now(), online)
+	if err != nil {
+		panic(err) // our own words, said before in New
+	}
+	return l.client.Publish(topic.DeviceOnline(l.opt.Device), 1, true, b)
+}
+
+// heardOfUs says again that the agent is there when the broker says late that an earlier connection of it is gone.
+func (l *Link) heardOfUs(payload []byte) {
+	ev, err := event.Decode(payload)
+	if err != nil {
+		return
+	}
+	if p, err := mdm.ReadPresence(ev.Data); err == nil && !p.Online && l.Up() {
+		l.present(true)
+	}
 }
 
 // Up reports whether there is a connection.
@@ -83,6 +132,8 @@ func (l *Link) connected(c paho.Client) {
 		l.opt.Log.Error("the broker does not let this agent hear its own topic; is the certificate this device's?", "device", l.opt.Device, "err", t.Error())
 		return
 	}
+	c.Subscribe(topic.DeviceOnline(l.opt.Device), 0, func(_ paho.Client, m paho.Message) { l.heardOfUs(m.Payload()) })
+	l.present(true)
 	l.mu.Lock()
 	l.up = true
 	last := l.last
