@@ -22,8 +22,11 @@ topic write subrosa/v1/unit/#
 pattern write subrosa/v1/room/%c/#
 `
 
-// openMosquitto starts Debian's.
-func (h *house) openMosquitto() {
+// openMosquitto starts Debian's, with these rules.
+func (h *house) openMosquitto() { h.mosquitto(access) }
+
+// mosquitto starts it with others.
+func (h *house) mosquitto(access string) {
 	h.t.Helper()
 	path, err := exec.LookPath("mosquitto")
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"subrosa/firmware/event"
@@ -145,17 +146,24 @@ func (s *Shadow) serve(ctx context.Context, l link, will []byte) error {
 	wake := make(chan struct{}, 1)
 	s.up(wake)
 	number := s.link.number // only Run's goroutine changes it
-	s.wg.Go(func() { s.send(l, number, wake) })
+	sent := make(chan struct{})
+	s.wg.Go(func() { s.send(l, number, wake); close(sent) })
 	subscribed := make(chan error, 1)
 	s.wg.Go(func() { subscribed <- l.subscribe(s.filters()) })
 	tick := time.NewTicker(max(s.opt.Settle/4, time.Millisecond))
 	defer tick.Stop()
-	defer close(wake)
+	quit := sync.OnceFunc(func() { close(wake) })
+	defer quit()
 	for {
 		select {
 		case <-ctx.Done():
-			s.farewell(l, will)
 			s.ended()
+			quit()
+			select { // nothing of before may follow the last word
+			case <-sent:
+			case <-time.After(time.Second):
+			}
+			s.farewell(l, will)
 			return ctx.Err()
 		case <-l.lost():
 			s.ended()
@@ -178,6 +186,13 @@ func (s *Shadow) serve(ctx context.Context, l link, will []byte) error {
 func (s *Shadow) farewell(l link, will []byte) {
 	name, taken := s.presenceTopic(), true
 	if name != "" {
+		s.mu.Lock() // first, or its echo would be taken for somebody else's word, and contradicted
+		if e := s.box.get(name); e != nil {
+			s.box.change(e, e.version/presenceSpan*presenceSpan+presenceSpan, will, s.opt.Now())
+			e.acked = true
+			s.record(e.putRecord(), "")
+		}
+		s.mu.Unlock()
 		acked := make(chan struct{})
 		l.publish(name, 1, true, will, func(error) { close(acked) })
 		select {
@@ -186,13 +201,6 @@ func (s *Shadow) farewell(l link, will []byte) {
 		case <-time.After(time.Second):
 			taken = false
 		}
-		s.mu.Lock()
-		if e := s.box.get(name); e != nil {
-			s.box.change(e, e.version/presenceSpan*presenceSpan+presenceSpan, will, s.opt.Now())
-			e.acked = true
-			s.record(e.putRecord(), "")
-		}
-		s.mu.Unlock()
 	}
 	l.close(taken)
 }
