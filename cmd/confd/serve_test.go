@@ -151,6 +151,7 @@ func TestServe(t *testing.T) {
 			line.s = s
 			line.handle(m)
 			s.routes(m)
+			s.streamRoutes(m)
 		})
 		url, stop = s.url, s.stop
 	}

@@ -387,3 +387,19 @@ func fragment(d *device) string {
 	}
 	return ""
 }
+
+// streamRoutes are for browser/stream.spec.mjs: a page for a mixer or player, and tokens.
+func (s *testServer) streamRoutes(m *http.ServeMux) {
+	m.HandleFunc("GET /test/empty", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		io.WriteString(w, "<!doctype html><title>device</title>")
+	})
+	m.HandleFunc("POST /test/token", func(w http.ResponseWriter, r *http.Request) {
+		_, token, err := s.access.StreamToken(roster.Clerk, "ratssaal", access.Use(r.FormValue("use")), time.Now().Add(-time.Minute), time.Now().Add(time.Hour))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		io.WriteString(w, token)
+	})
+}

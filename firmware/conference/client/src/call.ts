@@ -19,7 +19,7 @@ export type Phase = 'connecting' | 'lobby' | 'waiting' | 'in' | 'lost' | 'over'
 
 export interface Chat { from: string, role: string, text: string, at: number, own: boolean }
 
-export type NoteWhat = 'joined' | 'left' | 'frames' | 'commit' | 'tripwire' | 'muted' | 'please-mute' | 'passkey' | 'level' | 'server'
+export type NoteWhat = 'joined' | 'left' | 'frames' | 'commit' | 'tripwire' | 'muted' | 'please-mute' | 'passkey' | 'level' | 'server' | 'stream-on' | 'stream-off'
 export interface Note { what: NoteWhat, who?: string, detail?: string, text?: Text }
 
 export interface Options { url: string, workerUrl: string, origin: string, device: Device, bound: Bound, self: Self }
@@ -275,6 +275,7 @@ export class Call {
     this.#stricter(s.level)
     if (s.pending !== undefined && s.pending !== 'internal') this.consent.forbid() // the session is stricter already, the call not yet
     if (s.declare !== true) this.#declined = false
+    if ((this.state?.stream === undefined) !== (s.stream === undefined)) this.on.note({ what: s.stream === undefined ? 'stream-off' : 'stream-on' })
     this.state = s
     this.#present()
     // who has been taken in waits no more; for a clerk, whom the chair's device is still to take in does not, either
@@ -560,6 +561,11 @@ export class Call {
     const mine = this.person(this.leaf)
     return this.state?.declare === true && this.self.mode === 'person' && mine?.declaration === false && !this.#declined
   }
+
+  // stream opens the call for public streams, or ends them. What a gateway sends is never shown here: this page opens sealed frames only.
+  stream (on: boolean): void { this.#send({ type: 'stream', on }) }
+  removeGateway (participant: string): void { this.#send({ type: 'remove', participant }) }
+  get gateways (): State['people'] { return this.state?.people.filter((p) => p.role === 'gateway' && p.leaf < 0) ?? [] }
 
   endForAll (): void { this.#send({ type: 'end' }) }
   raise (): void { this.#send({ type: 'raise' }) }

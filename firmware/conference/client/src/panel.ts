@@ -25,7 +25,7 @@ export function panel (place: HTMLElement, name: PanelName | undefined, c: Call)
 function facts (name: PanelName, c: Call): unknown {
   if (name === 'chat') return c.chat.length
   if (name === 'knocks') return [...c.knocks.values()]
-  return [c.members.map((m) => [m.leaf, m.role, c.nameOf(m.leaf), c.selves.get(m.leaf)?.alone, c.selves.get(m.leaf)?.mic]), c.state?.people, c.state?.floor, c.role, c.state?.pending, c.consent.phase, c.consent.allowed, c.undeclared, c.self.alone, c.state?.declare]
+  return [c.members.map((m) => [m.leaf, m.role, c.nameOf(m.leaf), c.selves.get(m.leaf)?.alone, c.selves.get(m.leaf)?.mic]), c.state?.people, c.state?.floor, c.state?.stream, c.role, c.state?.pending, c.consent.phase, c.consent.allowed, c.undeclared, c.self.alone, c.state?.declare]
 }
 
 // keepFocus puts new content in place and the focus back on what has the same name.
@@ -63,12 +63,18 @@ function people (c: Call): HTMLElement[] {
       h('small', {}, [word('role', m.role), self?.alone === true && m.role !== 'room' ? t('aloneYes') : '', Call.fingerprint(m)].filter((x) => x !== '').join(' · '))),
     order && !own && self?.mic === true && press(t('mute'), `mute-${m.leaf}`, () => { void c.say({ t: 'mute', leaf: m.leaf }) }),
     order && !own && m.role !== 'chair' && press(t('remove'), `remove-${m.leaf}`, () => { c.remove(m.leaf) }))
-  })),
+  }), ...c.gateways.map((p) => h('li', { 'data-gateway': p.id }, h('span', {}, word('role', 'gateway'), h('small', {}, `${t('gatewayHint')} · ${p.member}`)),
+    order && press(t('remove'), `remove-${p.id}`, () => { c.removeGateway(p.id) })))),
   ...(c.self.mode === 'person' && c.state?.declare === true ? [press(c.self.alone && !c.undeclared ? t('declareNo') : t('declareYes'), 'declare', () => { void c.declare(!(c.self.alone && !c.undeclared)) })] : []),
   ...(c.joined?.rule.recording !== true || !c.consent.allowed
     ? [h('p', { class: 'soft' }, t('noRecording'))]
     : order && c.consent.phase === 'none' ? [press(t('recAsk'), 'record-ask', () => { c.consent.ask(toHex(crypto.getRandomValues(new Uint8Array(8))), c.role) })] : []),
   ...(c.role === 'chair' && c.state?.pending !== undefined ? [h('p', {}, t('raise')), press(t('raiseYes'), 'raise', () => { c.raise() }, 'main')] : []),
+  ...(c.state?.stream !== undefined ? [h('p', { class: 'soft' }, t('streamNow', { n: String(c.state.stream.out) }))] : []),
+  ...(c.may('end') && c.state?.stream !== undefined ? [press(t('streamEnd'), 'stream', () => { c.stream(false) })] : []),
+  ...(c.may('end') && c.joined?.rule.streams === true && c.state?.stream === undefined && c.state?.level === 'public' && c.state.pending === undefined
+    ? [h('p', { class: 'soft' }, t('streamHint')), press(t('streamOpen'), 'stream', () => { c.stream(true) })]
+    : []),
   ...(c.may('end') ? [press(t('endAll'), 'end', () => { c.endForAll() })] : [])]
 }
 

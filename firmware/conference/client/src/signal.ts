@@ -34,6 +34,7 @@ export type ToServer =
   | { type: 'code', group: Base64, epoch: number, code: string }
   | { type: 'recording', what: 'begin' | 'pause' | 'end' | 'withdrawn' }
   | { type: 'declare', alone: boolean }
+  | { type: 'stream', on: boolean }
   | { type: 'raise' }
   | { type: 'end' }
   | { type: 'leave' }
@@ -57,7 +58,7 @@ export interface Track { id: string, participant: string, source: Source, codec:
 
 export interface State {
   type: 'state', version: number, level: Level, pending?: Level, encryption: 'end-to-end' | 'open', group?: Base64, epoch: number
-  declare?: boolean, floor?: string, people: Person[], tracks: Track[]
+  declare?: boolean, floor?: string, stream?: { in: boolean, out: number }, people: Person[], tracks: Track[]
 }
 
 export interface Knock { type: 'knock', participant: string, member: string, role: string, on_roster: boolean, lobby: boolean, by?: string, package?: Base64 }
