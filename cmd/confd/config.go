@@ -55,9 +55,8 @@ type Room struct {
 
 // Streams are the public streams of a room.
 type Streams struct {
-	Players int    `json:"players"` // at once, 20
-	Free    bool   `json:"without_token"`
-	Stream  string `json:"av"` // id under which the unit is told that they are on or off; "": conference-stream
+	Players int  `json:"players"` // at once, 20
+	Free    bool `json:"without_token"`
 }
 
 func defaults() Config {

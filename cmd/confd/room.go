@@ -34,7 +34,8 @@ type room struct {
 	file    bool   // the roster is that of a file
 	saved   string // else where it is kept, so that who is signed in still is after a restart
 	call    *call.Call
-	streams *Streams // nil: none
+	streams *Streams   // nil: none
+	telling sync.Mutex // the last word said of the call is the last that is published
 
 	mu      sync.Mutex
 	want    want
@@ -155,14 +156,27 @@ func (s *server) ended(e access.Ended) {
 
 // report tells the site.
 func (s *server) report(r *room, rep call.Report) {
+	r.telling.Lock()
+	defer r.telling.Unlock()
 	r.mu.Lock()
 	r.report = rep
-	version := r.version
 	r.mu.Unlock()
+	s.tell(r, rep)
+}
+
+// tell is what report publishes; r.telling is held.
+func (s *server) tell(r *room, rep call.Report) {
 	if s.site == nil {
 		return
 	}
-	err := s.site.Report(topic.ConferenceReported(r.id), report.Conference{DesiredVersion: version, State: rep.State, Level: string(rep.Level), Seats: rep.Seats, CodeLabel: rep.CodeLabel, Bundle: client.Bundle()})
+	r.mu.Lock()
+	version := r.version
+	r.mu.Unlock()
+	out := report.Conference{DesiredVersion: version, State: rep.State, Level: string(rep.Level), Seats: rep.Seats, CodeLabel: rep.CodeLabel, Bundle: client.Bundle()}
+	if r.streams != nil {
+		out.Streams = &report.Streams{Open: rep.Open, In: rep.In, Out: rep.Out, At: time.Now().UTC()}
+	}
+	err := s.site.Report(topic.ConferenceReported(r.id), out)
 	if err != nil {
 		s.log.Error("confd: not told to the site", "room", r.id, "err", err)
 	}

@@ -236,6 +236,9 @@ func (s *server) run(ctx context.Context) error {
 	}
 	for _, r := range s.rooms {
 		s.work.Go(func() { r.call.Run(ctx.Done()) })
+		if r.streams != nil {
+			s.work.Go(func() { s.repeat(ctx, r) })
+		}
 	}
 	srv := &http.Server{Handler: s.handler(), TLSConfig: s.tls, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 	serve(s.pages, srv, fatal)

@@ -2,7 +2,7 @@
 // microphones, hearing loop and the loudspeakers of other rooms. It brings together what different ways of proof say of
 // each device, remembers how it was before, and tells when it is as it was again. It is pure: time is an argument.
 //
-//	gateway, relay, PJLink, HTTP, network ──► Desk.Read ──► State: on, off, unknown, not measured
+//	gateway, relay, PJLink, HTTP, network, call ──► Desk.Read ──► State: on, off, unknown, not measured
 //	                                            │
 //	          Points (handover)   Hot (alarm)   Asks (what the building shall do)   Left (before `open`)
 //
@@ -60,6 +60,7 @@ const (
 	PJLink  Proof = "pjlink"  // the device's own status
 	HTTP    Proof = "http"    // the device's own status
 	Network Proof = "network" // whether a stream is served on the room's network
+	Call    Proof = "call"    // the room's conference says whether it lets public streams in or out
 )
 
 // Device is one device of the hall.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // ConferenceDesired is the data of room/{room}/conference/desired.
@@ -28,7 +29,21 @@ type Conference struct {
 	CodeLabel string `json:"code_label,omitempty"`
 	// Bundle is the checksum of the program that the conference hands to browsers: SHA-256, 64 hexadecimal digits.
 	Bundle string `json:"bundle,omitempty"`
+	// Streams are the conference's own public streams; nil: it has none, or says nothing of them.
+	Streams *Streams `json:"streams,omitempty"`
 }
+
+// Streams says whether a conference lets public streams (WHIP in, WHEP out) in or out, as of a time. It is said anew at least
+// every 30 s: an old word proves nothing.
+type Streams struct {
+	Open bool      `json:"open"` // by the chair
+	In   int       `json:"in"`
+	Out  int       `json:"out"`
+	At   time.Time `json:"at"`
+}
+
+// Off reports whether nothing is let in or out.
+func (s *Streams) Off() bool { return !s.Open && s.In == 0 && s.Out == 0 }
 
 // CodesDiffer is the code label where devices are in different groups.
 const CodesDiffer = "differ"
@@ -51,6 +66,8 @@ func ReadConference(b []byte) (Conference, error) {
 		return c, fmt.Errorf("report: conference: code_label is not chair or room and 30 digits")
 	case c.Bundle != "" && (len(c.Bundle) != 64 || strings.Trim(c.Bundle, "0123456789abcdef") != ""):
 		return c, fmt.Errorf("report: conference: bundle is not 64 hexadecimal digits")
+	case c.Streams != nil && (c.Streams.In < 0 || c.Streams.In > 1 || c.Streams.Out < 0 || c.Streams.Out > 1000 || c.Streams.At.IsZero()):
+		return c, fmt.Errorf("report: conference: streams %+v", *c.Streams)
 	}
 	return c, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"subrosa/firmware/av"
 	"subrosa/firmware/report"
 	"subrosa/firmware/session"
 	"subrosa/firmware/shadow"
@@ -37,6 +38,7 @@ func (r *Room) allowCall() {
 func (r *Room) conference(m shadow.Message) {
 	if m.Data == nil {
 		r.call.now = nil
+		r.callStreams(nil)
 		r.tell()
 		return
 	}
@@ -46,6 +48,7 @@ func (r *Room) conference(m shadow.Message) {
 		return
 	}
 	r.call.now = &c
+	r.callStreams(c.Streams)
 	r.tell()
 }
 
@@ -76,6 +79,22 @@ func (r *Room) conferenceDeclared(m shadow.Message) {
 		r.append("conference.declared", map[string]any{"asked": d.Asked, "alone": yes, "not_alone": no})
 	}
 	r.tell()
+}
+
+// callStreams takes the conference's word on its own public streams for the equipment that is proven so.
+func (r *Room) callStreams(s *report.Streams) {
+	reading := av.Reading{State: av.Unknown, Why: "no-answer", At: r.p.Clock.Now()}
+	if s != nil {
+		reading = av.Reading{State: av.On, At: s.At}
+		if s.Off() {
+			reading.State = av.Off
+		}
+	}
+	for _, d := range r.p.AV.Devices() {
+		if slices.Contains(d.Proofs, av.Call) {
+			r.equipment(d.ID, av.Call, reading)
+		}
+	}
 }
 
 // showCall is the conference's line on the pages; nil if there is nothing to say.

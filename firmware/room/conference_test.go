@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"subrosa/firmware/av"
 	"subrosa/firmware/handover"
 	"subrosa/firmware/journal"
 	"subrosa/firmware/report"
@@ -100,4 +101,41 @@ func TestConference(t *testing.T) {
 	if c := h.showCall(); c != nil {
 		t.Errorf("closed, and shown %+v", c)
 	}
+}
+
+// TestCallStreams: the conference's own public streams are equipment of the hall. Only its word of late proves them off.
+func TestCallStreams(t *testing.T) {
+	h := build(t)
+	desk, err := av.New([]av.Device{{ID: "conference-stream", Kind: av.Stream, Proofs: []av.Proof{av.Call}, Stale: 90 * time.Second}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.p.AV = desk
+	said := topic.ConferenceReported("ratssaal")
+	version := uint64(0)
+	says := func(s *report.Streams) {
+		version++
+		h.conference(h.wants(report.Conference{Version: version, State: "running", Streams: s}, said))
+	}
+	check := func(what string, want av.State) {
+		t.Helper()
+		if s := desk.Status(h.clock.now)[0]; s.State != want {
+			t.Errorf("%s: %s, want %s", what, s.State, want)
+		}
+	}
+	check("before it says anything", av.Unknown)
+	says(&report.Streams{Open: true, At: h.clock.now})
+	check("opened by the chair", av.On)
+	says(&report.Streams{In: 1, At: h.clock.now})
+	check("one still comes in", av.On)
+	says(&report.Streams{At: h.clock.now})
+	check("all ended", av.Off)
+	if p := desk.Points(h.clock.now)[0]; p.Name != "conference-stream-off" || !p.Proven {
+		t.Errorf("point %+v", p)
+	}
+	h.clock.now = h.clock.now.Add(91 * time.Second)
+	check("an old word", av.Unknown)
+	says(&report.Streams{At: h.clock.now})
+	says(nil)
+	check("a conference that says nothing of streams", av.Unknown)
 }

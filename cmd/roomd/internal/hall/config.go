@@ -30,6 +30,7 @@ type Device struct {
 	HTTP    *httpstatus.Config `json:"http"`    // status document
 	Token   string             `json:"token"`   // file with the bearer token for http
 	Network []string           `json:"network"` // addresses at which its stream would be served
+	Call    bool               `json:"call"`    // the room's conference: its own public streams
 
 	StaleSeconds int `json:"stale_seconds"` // after which no answer counts any more; 0: 90
 }
@@ -100,6 +101,12 @@ func (d *Device) build(w *Watcher, relays []string) (a av.Device, err error) {
 		w.add(d.ID, av.HTTP, status(p))
 	} else if d.Token != "" {
 		return a, errors.New("token is for http, and there is none")
+	}
+	if d.Call {
+		if d.kind() != av.Stream {
+			return a, fmt.Errorf("call is for the kind stream, not %s", d.kind())
+		}
+		a.Proofs = append(a.Proofs, av.Call)
 	}
 	if len(d.Network) > 0 {
 		ask, err := network(d.Network)
