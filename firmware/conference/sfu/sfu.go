@@ -48,7 +48,7 @@ type Options struct {
 type SFU struct {
 	o    Options
 	api  *webrtc.API // of participants
-	open *webrtc.API // of public streams: other codecs, too
+	open *webrtc.API // of public streams: other codecs and SRTP profiles, too
 	cert webrtc.Certificate
 	Stats
 }
@@ -79,6 +79,8 @@ func New(o Options) (*SFU, error) {
 	if s.api, err = newAPI(e, Register); err != nil {
 		return nil, fmt.Errorf("sfu: %w", err)
 	}
+	// mixers and players have often no other profile than the one that RFC 8827, 6.5 asks of all
+	e.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
 	if s.open, err = newAPI(e, registerPlain); err != nil {
 		return nil, fmt.Errorf("sfu: %w", err)
 	}
