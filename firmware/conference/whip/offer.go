@@ -88,16 +88,21 @@ func direct(m *sdp.MediaDescription, publish bool) (used bool, err error) {
 		want, other = other, want
 	}
 	had := "sendrecv" // RFC 8866, 6.7: where nothing is said
-	kept := m.Attributes[:0]
+	kept, bundled := m.Attributes[:0], false
 	for _, a := range m.Attributes {
 		switch a.Key {
 		case "sendrecv", "sendonly", "recvonly", "inactive":
 			had = a.Key
+		case "bundle-only":
+			bundled = true
 		default:
 			kept = append(kept, a)
 		}
 	}
 	m.Attributes = kept
+	if bundled && m.MediaName.Port.Value == 0 { // RFC 9143, 6: goes with the others, and is not off
+		m.MediaName.Port.Value = 9
+	}
 	switch {
 	case had == other:
 		return false, fmt.Errorf("%w: an m-line is %s, want %s", ErrForm, had, want)

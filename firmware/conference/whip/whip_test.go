@@ -47,6 +47,10 @@ func TestReadOffer(t *testing.T) {
 	if o, err := ReadOffer([]byte(off), true); err != nil || len(o.Send) != 1 {
 		t.Errorf("a line that is off: %+v, %v", o.Send, err)
 	}
+	bundled := strings.ReplaceAll(off, "a=mid:0\r\n", "a=mid:0\r\na=bundle-only\r\n") // as GStreamer has it
+	if o, err := ReadOffer([]byte(bundled), true); err != nil || len(o.Send) != 2 || strings.Contains(o.SDP, "m=audio 0") {
+		t.Errorf("a line that is bundled only: %+v, %v", o.Send, err)
+	}
 }
 
 func FuzzReadOffer(f *testing.F) {
