@@ -208,7 +208,9 @@ func TestSite(t *testing.T) {
 	}()
 	tells("the level", func(c report.Conference) bool { return c.State == "idle" && c.Level == "internal" })
 	a := s.come(t, "m-2", &signal.Hello{Protocol: signal.Protocol})
-	tells("that no public stream runs", func(c report.Conference) bool { return c.Streams != nil && c.Streams.Off() && time.Since(c.Streams.At) < time.Minute })
+	tells("that no public stream runs", func(c report.Conference) bool {
+		return c.Streams != nil && c.Streams.Off() && time.Since(c.Streams.At) < time.Minute
+	})
 	if j := told[*signal.Joined](t, a, nil); j.Role != roster.Councillor || j.Level != level.Internal || len(j.ICE) == 0 || j.ICE[0].Credential == "" {
 		t.Errorf("joined %+v", j)
 	}
