@@ -3,9 +3,15 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"net/url"
@@ -66,6 +72,11 @@ func confFileWith(t testing.TB, change func(map[string]any), rooms ...map[string
 	if change != nil {
 		change(conf)
 	}
+	if os.Getenv("SUBROSA_CONFD_TLS") != "" {
+		delete(conf, "plain")
+		conf["page_cert"], conf["page_key"] = selfSigned(t, dir)
+		conf["access"].(map[string]any)["url"] = fmt.Sprintf("https://localhost:%d", port)
+	}
 	b, err := json.Marshal(conf)
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +135,11 @@ func (s *testServer) signIn(member string) (*http.Cookie, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &http.Cookie{Name: "subrosa-conference", Value: cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode}, nil
+	name, secure := "subrosa-conference", strings.HasPrefix(s.url, "https:")
+	if secure {
+		name = "__Host-" + name
+	}
+	return &http.Cookie{Name: name, Value: cookie, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode}, nil
 }
 
 // TestServe serves the browser tests (browser/*.spec.mjs) until its input ends. With SUBROSA_CONFD_SEALED the conference is a process
@@ -150,6 +165,7 @@ func TestServe(t *testing.T) {
 		s := startServer(t, lvl, broker, func(s *testServer, m *http.ServeMux) {
 			line.s = s
 			line.handle(m)
+			(&capture{s: s}).handle(m)
 			s.routes(m)
 			s.streamRoutes(m)
 		})
@@ -160,6 +176,31 @@ func TestServe(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
+}
+
+// selfSigned makes a certificate for localhost, and returns where it and its key are.
+func selfSigned(t testing.TB, dir string) (cert, key string) {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, k.Public(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key = filepath.Join(dir, "page.crt"), filepath.Join(dir, "page.key")
+	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: raw}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert, key
 }
 
 func freePort(t testing.TB) int {
