@@ -58,13 +58,21 @@ export class Confd {
     return new Map(out.split('\n').filter((l) => l.startsWith('{')).map((l) => { const c = JSON.parse(l); return [c.member, c] }))
   }
 
+  // run starts the program, unsealed where this kernel cannot seal it.
   async run () {
-    this.child = spawn(program(false), ['--config', this.file, '--state', this.state], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...this.env } })
+    const args = ['--config', this.file, '--state', this.state, ...(this.unsealed ? ['--unsealed'] : [])]
+    this.child = spawn(program(false), args, { stdio: ['ignore', 'ignore', 'pipe'] })
     const from = this.output.length
-    await new Promise((resolve, reject) => {
-      this.child.stderr.on('data', (b) => { this.output += b; if (this.output.includes('conference runs', from)) resolve() })
-      this.child.once('exit', () => reject(new Error(`confd ended: ${this.output}`)))
+    const up = await new Promise((resolve, reject) => {
+      this.child.stderr.on('data', (b) => { this.output += b; if (this.output.includes('conference runs', from)) resolve(true) })
+      this.child.once('exit', () => {
+        if (!this.unsealed && this.output.includes('cannot be sealed', from)) resolve(false)
+        else reject(new Error(`confd ended: ${this.output}`))
+      })
     })
+    if (up) return
+    this.unsealed = true
+    await this.run()
   }
 
   // restart ends the program with a signal and starts it again on the same state; it returns when it answers.

@@ -3,6 +3,7 @@ package call
 import (
 	"bytes"
 	"errors"
+	"time"
 
 	"subrosa/firmware/conference/delivery"
 	"subrosa/firmware/conference/level"
@@ -61,6 +62,19 @@ func (c *Call) admissible(s *Seat, word string) error {
 		return nil
 	}
 	return c.admitted(s.kp, word)
+}
+
+// missing is how long a chair's connection may be lost before the call counts as one without a chair.
+const missing = 5 * time.Second
+
+// chairless reports whether no chair's device is in the group that could sign.
+func (c *Call) chairless() bool {
+	for _, s := range c.seats {
+		if s.who.Role == roster.Chair && c.member(s.id) && (s.out != nil || c.o.Now().Sub(s.lost) < missing) {
+			return false
+		}
+	}
+	return true
 }
 
 // recheck drops an admission that does not hold any more, by time or because the chair who signed has gone, and asks for another.

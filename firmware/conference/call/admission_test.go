@@ -224,3 +224,19 @@ func TestChairReturns(t *testing.T) {
 		}
 	}
 }
+
+// TestChairWithoutAChair: where no chair is left, one whom nobody remembers makes the group anew; while one is there, not.
+func TestChairWithoutAChair(t *testing.T) {
+	for _, left := range []bool{false, true} {
+		d := newDoor(t)
+		d.enter("a", 0)
+		if left {
+			d.c.Drop("chair", "")
+		}
+		o := d.join("c", roster.Chair, false)
+		d.say(o, "admit", &signal.Admit{Participant: o.seat.ID(), Admission: d.admission(seed(7), "c", nil)})
+		if found := len(take[*signal.Found](o)); (found == 1) != left {
+			t.Errorf("chair left %v: asked %d times to found a group", left, found)
+		}
+	}
+}

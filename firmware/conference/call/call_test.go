@@ -280,6 +280,15 @@ func TestReturn(t *testing.T) {
 	if len(take[*signal.Welcome](again)) != 0 {
 		t.Error("the welcome came twice")
 	}
+	seat.Lost(again) // and its answer never arrived: the token of before is still the seat's
+	lost := again
+	again = &out{name: "b once more", scene: s}
+	if seat, err = s.c.Join(who, level.Verdict{May: true, Lobby: true}, &signal.Hello{Protocol: 1, Declaration: true, Resume: b.resume, Seen: b.seen}, again); err != nil || seat != b.seat {
+		t.Fatalf("the seat is lost with the answer: %v", err)
+	}
+	if b.resume == again.resume || lost.resume == again.resume {
+		t.Error("a token was given twice")
+	}
 	thief := &out{name: "thief", scene: s} // another login with the same token
 	if seat, err := s.c.Join(Identity{Login: "x", Member: "x", Role: roster.Councillor}, level.Verdict{May: true, Lobby: true}, &signal.Hello{Protocol: 1, Declaration: true, Resume: again.resume}, thief); err != nil || seat == b.seat {
 		t.Error("somebody else has taken the seat: ", err)

@@ -25,6 +25,7 @@ type Seat struct {
 	out       Out    // nil: the connection is lost
 	lost      time.Time
 	resume    string
+	before    string // that of before: the answer with the next one may not have arrived
 	companion bool
 	said      word // of their room
 	muted     map[signal.Source]bool
@@ -112,12 +113,14 @@ func (c *Call) entered(s *Seat) {
 // find returns the seat that a resumption names, if it is this person's.
 func (c *Call) find(who Identity, resume string) *Seat {
 	for _, s := range c.seats {
-		if resume != "" && subtle.ConstantTimeCompare([]byte(s.resume), []byte(resume)) == 1 && s.who.Member == who.Member && s.who.Login == who.Login {
+		if resume != "" && (same(s.resume, resume) || same(s.before, resume)) && s.who.Member == who.Member && s.who.Login == who.Login {
 			return s
 		}
 	}
 	return nil
 }
+
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // back takes somebody's new connection, and sends what was missed.
 func (c *Call) back(s *Seat, hello *signal.Hello, out Out) error {
@@ -127,6 +130,7 @@ func (c *Call) back(s *Seat, hello *signal.Hello, out Out) error {
 		old.Close()
 	}
 	missed, ok := c.missed(s, hello.Seen)
+	s.before = hello.Resume
 	s.renew()
 	if !ok && c.member(s.id) {
 		return c.anew(s, out)
@@ -399,6 +403,10 @@ func (s *Seat) admit(m *signal.Admit) *signal.Error {
 			return wrong("admit", "participant")
 		}
 		if err := c.admissible(o, m.Admission); err != nil {
+			if o == s && c.chairless() { // nobody here remembers this chair, and nobody else could let anybody in
+				c.regroup("chair")
+				return nil
+			}
 			c.o.Log.Info("call: an admission was not taken", "err", err)
 			return wrong("admit", "admission")
 		}

@@ -19,7 +19,7 @@ export type Phase = 'connecting' | 'lobby' | 'waiting' | 'in' | 'lost' | 'over'
 
 export interface Chat { from: string, role: string, text: string, at: number, own: boolean }
 
-export type NoteWhat = 'joined' | 'left' | 'frames' | 'commit' | 'tripwire' | 'muted' | 'please-mute' | 'passkey' | 'level' | 'server' | 'stream-on' | 'stream-off'
+export type NoteWhat = 'sealed' | 'joined' | 'left' | 'frames' | 'commit' | 'tripwire' | 'muted' | 'please-mute' | 'passkey' | 'level' | 'server' | 'stream-on' | 'stream-off'
 export interface Note { what: NoteWhat, who?: string, detail?: string, text?: Text }
 
 export interface Options { url: string, workerUrl: string, origin: string, device: Device, bound: Bound, self: Self }
@@ -225,9 +225,23 @@ export class Call {
     this.media.connect(j.ice, this.self.mode === 'companion' ? ['screen'] : ['microphone', 'camera', 'screen'])
     if (this.state !== undefined) this.#wants(this.state)
     for (const [source, track] of this.#tracks) {
-      if (track.readyState === 'live') void this.media.send(source, track).catch((err: unknown) => { console.warn('conference:', err) })
+      if (track.readyState === 'live') void this.#resend(this.media, source, track)
     }
     await this.say({ t: 'self', self: this.self })
+  }
+
+  // resend sends again what was on before; what does not go out is turned off, so that nobody believes to be seen who is not.
+  async #resend (media: Media, source: Source, track: MediaStreamTrack): Promise<void> {
+    for (const last of [false, true]) {
+      try {
+        await media.send(source, track)
+        return
+      } catch (err) {
+        console.warn('conference:', err)
+        if (this.media !== media || this.#tracks.get(source) !== track) return
+        if (last) { await this.turnOff(source); this.on.note({ what: 'sealed', detail: source }) }
+      }
+    }
   }
 
   // iceLost makes a new connection; if that is lost at once, too, the device joins anew.
@@ -394,12 +408,25 @@ export class Call {
 
   // again lets in by itself whom this device has let in before, as long as it is the same passkey.
   async #again (k: Knock): Promise<void> {
-    if (this.role !== 'chair' || k.package === undefined || this.#group === undefined) return
+    if (this.role !== 'chair' || k.package === undefined) return
+    if (this.#group === undefined) {
+      if (k.participant === this.joined?.participant) await this.#signOwn()
+      return
+    }
     const who = await Group.identityOf(fromBase64(k.package), this.#judge()).catch(() => undefined)
     if (who === undefined) return
     const before = this.#admitted.get(who.member)
     if (before === who.passkey) await this.#sign(k)
     else if (before !== undefined) this.on.note({ what: 'passkey', who: who.member })
+  }
+
+  // signOwn is the word of a chair's device for itself, where a group goes on without one: members and server remember who has
+  // presided in it, by the passkey.
+  async #signOwn (): Promise<void> {
+    const j = this.joined
+    if (j === undefined || this.#ticket === undefined) return
+    const admission = await signAdmission((m) => sign(this.o.device, m), j.room, this.#ticket.ref, utf8(this.o.bound.binding), Date.now())
+    this.#send({ type: 'admit', participant: j.participant, admission })
   }
 
   async #sign (k: Knock): Promise<void> {

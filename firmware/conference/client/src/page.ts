@@ -359,7 +359,7 @@ class Screen {
     const fill = { who: n.who || '?', detail }
     const line = {
       joined: () => t('nJoined', fill), left: () => t('nLeft', fill), frames: () => t('nFrames', fill), commit: () => t('nCommit', fill), tripwire: () => t('nTripwire', fill),
-      muted: () => t('nMuted', fill), 'stream-on': () => t('nStreamOn'), 'stream-off': () => t('nStreamOff'), 'please-mute': () => t('nPlease', fill), passkey: () => t('nPasskey', fill), level: () => t('nLevel', { detail: word('level', n.detail ?? '') }),
+      muted: () => t('nMuted', fill), 'stream-on': () => t('nStreamOn'), 'stream-off': () => t('nStreamOff'), 'please-mute': () => t('nPlease', fill), passkey: () => t('nPasskey', fill), sealed: () => t('fSealed'), level: () => t('nLevel', { detail: word('level', n.detail ?? '') }),
       server: () => `${(english() ? n.text?.en : n.text?.de) ?? ''}${n.who ? ` (${n.who})` : ''}`
     }[n.what]()
     this.#line(line, n.what)
