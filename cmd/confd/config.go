@@ -40,6 +40,7 @@ type Config struct {
 	Seats    int            `json:"seats"`  // in a call, 30
 	LastN    int            `json:"last_n"` // cameras to each receiver, 9
 	Suites   []signal.Suite `json:"suites"` // of the group; xwing up to 30 seats, else x25519
+	Codecs   []string       `json:"codecs"` // of pictures; the first is used: vp8, vp9
 	Timezone string         `json:"timezone"`
 }
 
@@ -60,7 +61,7 @@ type Streams struct {
 }
 
 func defaults() Config {
-	return Config{Listen: ":8444", Media: ":3478", Metrics: "127.0.0.1:9466", Seats: 30, LastN: 9, Timezone: "Europe/Berlin"}
+	return Config{Listen: ":8444", Media: ":3478", Metrics: "127.0.0.1:9466", Seats: 30, LastN: 9, Codecs: []string{"vp8", "vp9"}, Timezone: "Europe/Berlin"}
 }
 
 // loadConfig reads and checks the file.
@@ -106,6 +107,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("last_n %d, want 1 to 50", c.LastN)
 	case slices.ContainsFunc(c.Suites, func(s signal.Suite) bool { return s != signal.XWing && s != signal.X25519 }):
 		return fmt.Errorf("suites %v, want xwing or x25519", c.Suites)
+	case len(c.Codecs) == 0 || slices.ContainsFunc(c.Codecs, func(x string) bool { return x != "vp8" && x != "vp9" }):
+		return fmt.Errorf("codecs %v, want vp8 or vp9", c.Codecs)
 	case c.Plain && !loopback(c.Listen):
 		return fmt.Errorf("plain: pages without TLS only on 127.0.0.1, not on %q", c.Listen)
 	case !c.Plain && (c.PageCert == "") != (c.PageKey == ""):

@@ -98,7 +98,7 @@ func (s *server) openCall(r *room) {
 	}
 	r.call = call.New(call.Options{
 		Streams: r.streams != nil, Players: players,
-		Room: r.id, Seats: s.c.Seats, LastN: s.c.LastN, Suites: s.c.Suites, Log: s.log, Now: time.Now,
+		Room: r.id, Seats: s.c.Seats, LastN: s.c.LastN, Suites: s.c.Suites, Codecs: s.c.Codecs, Log: s.log, Now: time.Now,
 		Media: func(ev sfu.Events) call.Media { return s.sfu.NewRoom(s.c.LastN, ev) },
 		ICE:   s.relay.Credentials,
 		Still: func(id call.Identity) level.Verdict { return s.access.Still(time.Now(), id.Access.(access.Identity)) },

@@ -330,7 +330,7 @@ func TestDoors(t *testing.T) {
 }
 
 func TestConfigIsStrict(t *testing.T) {
-	good := Config{ID: "k", Rooms: []Room{{ID: "r", Level: "internal", Roster: "x.csv"}}, Listen: "127.0.0.1:1", Plain: true, Seats: 30, LastN: 9}
+	good := Config{ID: "k", Rooms: []Room{{ID: "r", Level: "internal", Roster: "x.csv"}}, Listen: "127.0.0.1:1", Plain: true, Seats: 30, LastN: 9, Codecs: []string{"vp8"}}
 	if err := good.check(); err != nil {
 		t.Fatal(err)
 	}
@@ -346,6 +346,7 @@ func TestConfigIsStrict(t *testing.T) {
 		"the level comes from":     func(c *Config) { c.Broker = "tls://b:8883" },
 		"twice":                    func(c *Config) { c.Rooms = append(c.Rooms, c.Rooms[0]) },
 		"only on loopback":         func(c *Config) { c.Metrics = ":9466" },
+		"codecs":                   func(c *Config) { c.Codecs = []string{"h264"} },
 		"suites":                   func(c *Config) { c.Suites = []signal.Suite{"none"} },
 	} {
 		c := good

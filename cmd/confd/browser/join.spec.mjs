@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { absent, gather, launch, long, measured, Person } from '../../../firmware/conference/browser/people.mjs'
 import { Confd } from './installed.mjs'
-import { allSeen, prepare, words } from './watch.mjs'
+import { allSeen, mark, prepare, words } from './watch.mjs'
 
 const skip = absent()
 const joins = long ? 2 : Number(process.env.SUBROSA_JOINS ?? 30)
@@ -29,6 +29,7 @@ after(async () => {
 test('from joining to the first picture', { skip, timeout: 1_500_000 }, async () => {
   const [comer, others] = [[], []]
   for (let n = 0; n < joins; n++) {
+    await mark(people)
     const p = await Person.come(browser, server, 3, { prepare })
     await p.page.evaluate(() => { document.querySelector('button.main').addEventListener('click', () => { window.joined = Date.now() }, { capture: true }) })
     await p.join()

@@ -63,6 +63,7 @@ type Options struct {
 	Seats  int
 	LastN  int
 	Suites []signal.Suite               // allowed, the default first
+	Codecs []string                     // of pictures, best first; none: vp8, vp9
 	ICE    func(id string) []signal.ICE // with fresh credentials
 	Still  func(Identity) level.Verdict // asked again after a change of level or roster
 	// Bound checks that the identity and signature key of a key package are this participant's; nil: believed.

@@ -166,11 +166,18 @@ func (s *Seat) renew() {
 	s.resume = base64.RawURLEncoding.EncodeToString(b[:])
 }
 
+func (c *Call) codecs() []string {
+	if len(c.o.Codecs) == 0 {
+		return []string{"vp8", "vp9"}
+	}
+	return c.o.Codecs
+}
+
 func (s *Seat) joined(resumed bool) *signal.Joined {
 	c := s.call
 	r := level.For(c.level)
 	m := &signal.Joined{Participant: s.id, Room: c.o.Room, Member: s.who.Member, Role: s.who.Role, Level: c.level, Lobby: s.lobby, Resumed: resumed, Resume: s.resume,
-		Suite: c.suite(), Seq: c.seq, LastN: c.o.LastN, Codecs: []string{"vp8", "vp9"}, Time: c.o.Now().UTC(),
+		Suite: c.suite(), Seq: c.seq, LastN: c.o.LastN, Codecs: c.codecs(), Time: c.o.Now().UTC(),
 		Rule: signal.Rule{Encrypted: r.Encrypted, ChairSigned: r.ChairSigned, Recording: r.Recording, Streams: r.Streams && c.o.Streams, Declaration: r.Declaration}}
 	for _, x := range level.Rights {
 		if level.May(s.who.Role, x) {
