@@ -57,7 +57,7 @@ async function judged (p, what) {
 
 const joined = (p, n) => p.inCall(n, 60_000)
 
-step('the keyboard alone: joining, devices, hand, panels', async () => {
+step('the keyboard alone: joining, devices, hand, participants', async () => {
   chair = await Person.come(browser, server, 0, { role: 'chair', scripts: [[desktop, green]] })
   await judged(chair, 'before joining')
   await chair.join()
@@ -85,13 +85,6 @@ step('the keyboard alone: joining, devices, hand, panels', async () => {
   await judged(keys, 'participants')
   await page.keyboard.press('Escape')
   await page.waitForFunction(() => document.activeElement?.getAttribute('data-tool') === 'people')
-  await page.keyboard.press('c')
-  await page.waitForFunction(() => document.activeElement?.tagName === 'INPUT')
-  await page.keyboard.type('Guten Tag')
-  await page.keyboard.press('Enter')
-  await chair.page.waitForFunction(() => window.conference.chat.some((c) => c.text === 'Guten Tag'))
-  await judged(keys, 'chat')
-  await page.keyboard.press('Escape')
 })
 
 step('a telephone, 360 pixels wide, and VP9 both ways', async () => {

@@ -203,7 +203,7 @@ class Screen {
       declare: h('div', { class: 'declare', role: 'alert', hidden: true }, h('p', {}, t('declareAsk')),
         h('button', { class: 'main', 'data-declare': 'yes', click: () => { void this.call.declare(true) } }, t('declareYes')),
         h('button', { 'data-declare': 'no', click: () => { void this.call.declare(false) } }, t('declareNot'))),
-      panel: h('aside', { class: 'panel', hidden: true }), sound: h('button', { class: 'main', hidden: true, click: () => { this.tiles.unblock(); set(p.sound!, { hidden: true }) } }, t('sound'))
+      panel: h('aside', { class: 'panel', tabindex: -1, hidden: true }), sound: h('button', { class: 'main', hidden: true, click: () => { this.tiles.unblock(); set(p.sound!, { hidden: true }) } }, t('sound'))
     }
     this.#root = h('div', { class: kiosk ? 'call kiosk' : 'call' },
       h('header', {}, h('div', { class: 'where' }, h('h1', {}, roomName), p.level, p.sealed, p.count, p.net),
@@ -273,7 +273,7 @@ class Screen {
     this.#panel = closing ? undefined : name
     this.draw()
     if (closing) this.#buttons.get(name)?.focus()
-    else this.#parts.panel!.querySelector<HTMLElement>('input, button')?.focus()
+    else (this.#parts.panel!.querySelector<HTMLElement>('input, button') ?? this.#parts.panel!).focus() // a list without buttons, too
   }
 
   #tools (): void {
