@@ -57,7 +57,7 @@ async function judged (p, what) {
 
 const joined = (p, n) => p.inCall(n, 60_000)
 
-step('the keyboard alone: joining, devices, hand, participants', async () => {
+step('the keyboard alone: joining, devices, hand, panels', async () => {
   chair = await Person.come(browser, server, 0, { role: 'chair', scripts: [[desktop, green]] })
   await judged(chair, 'before joining')
   await chair.join()
@@ -85,6 +85,16 @@ step('the keyboard alone: joining, devices, hand, participants', async () => {
   await judged(keys, 'participants')
   await page.keyboard.press('Escape')
   await page.waitForFunction(() => document.activeElement?.getAttribute('data-tool') === 'people')
+  await page.keyboard.press('c')
+  await page.waitForFunction(() => document.activeElement?.getAttribute('name') === 'message')
+  await page.keyboard.type('Guten Tag')
+  await page.keyboard.press('Enter')
+  const said = (p) => p.page.evaluate(() => window.conference.chat.map((c) => c.text).join('|'))
+  await until('the chair reads it', async () => await said(chair) !== '')
+  for (const p of [chair, keys]) assert.equal(await said(p), 'Guten Tag', 'without the key that opened the panel')
+  await judged(keys, 'chat')
+  await page.keyboard.press('Escape')
+  await page.waitForFunction(() => document.activeElement?.getAttribute('data-tool') === 'chat')
 })
 
 step('a telephone, 360 pixels wide, and VP9 both ways', async () => {

@@ -253,11 +253,14 @@ class Screen {
   }
 
   #key (e: KeyboardEvent): void {
-    if (e.ctrlKey || e.metaKey || e.altKey || this.#root === undefined) return
+    if (e.ctrlKey || e.metaKey || e.altKey || e.repeat || e.isComposing || this.#root === undefined) return
+    if (e.key === 'Escape' && this.#panel !== undefined) { this.#open(this.#panel); return } // out of a line to write, too
     if (e.target instanceof HTMLElement && e.target.closest('input, textarea, select') !== null) return
-    if (e.key === 'Escape' && this.#panel !== undefined) { this.#open(this.#panel); return }
     const name = { m: 'microphone', k: 'camera', b: 'screen', h: 'hand', c: 'chat', t: 'people', a: 'view' }[e.key.toLowerCase()]
-    if (name !== undefined) this.#buttons.get(name)?.click()
+    const button = name === undefined ? undefined : this.#buttons.get(name)
+    if (button === undefined) return
+    e.preventDefault() // where a line to write takes the focus, the key would be its first letter
+    button.click()
   }
 
   // look goes round: grid, speaker, audio only.
