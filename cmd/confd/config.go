@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"subrosa/firmware/conference/access"
 	"subrosa/firmware/conference/level"
@@ -117,6 +118,8 @@ func (c *Config) check() error {
 		return errors.New("page_cert is missing: browsers refuse cameras without TLS")
 	case c.Broker != "" && (c.Cert == "") != (c.Key == ""):
 		return errors.New("cert and key go together")
+	case strings.HasPrefix(c.Broker, "tls://") && (c.CA == "" || c.Cert == ""):
+		return errors.New("broker wants ca, cert and key: the site knows the conference by its certificate (subrosa site)")
 	case c.Metrics != "" && !loopback(c.Metrics):
 		return fmt.Errorf("metrics on %q: only on loopback", c.Metrics)
 	}

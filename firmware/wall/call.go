@@ -75,7 +75,7 @@ type RoomCode struct {
 
 // Key returns the room code; nil if there is no call that has one.
 func (c *Call) Key() *RoomCode {
-	if c == nil || c.State != "running" {
+	if c == nil || c.State != "running" && c.State != "pending" {
 		return nil
 	}
 	by, code, _ := strings.Cut(c.Code, " ")

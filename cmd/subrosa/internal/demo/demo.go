@@ -294,6 +294,7 @@ func (d *demo) greet(url, clerk string) {
 	d.say("  Wand im Ratssaal:                    http://%s/", "  Wall of the council chamber:         http://%s/", d.wall)
 	d.say("  Seite der Sitzungsleitung:           http://%s%s", "  Page of the chair:                   http://%s%s", d.wall, wall.PairPath(d.chairKey))
 	d.say("  Konferenz, Schriftführung richtet sich ein (einmal gültig): %s", "  Conference, the clerk sets up (works once): %s", clerk)
+	d.say("    Dort lädt sie die Sitzungsleitung ein: Ohne deren Gerät gibt es keine Schlüssel und kein Gespräch.", "    The clerk invites the chair there: without the chair's device there are no keys and no call.")
 	d.say("  Taster, Lampe, Kontakte (simuliert): http://%s/simulator", "  Button, lamp, contacts (simulated):  http://%s/simulator", d.wall)
 	d.say("", "")
 	d.say("  Gehört wird aus Aufnahmen: echte Sitzungssprache, eine erzeugte Ultraschall-Nachricht, synthetischer Funk.",

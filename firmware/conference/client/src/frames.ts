@@ -66,7 +66,7 @@ export class Sealer {
 
 export type Why = 'plain' | 'foreign' | 'no-key' | 'stale' | 'tampered' | 'replayed'
 
-export type Opened = { frame: Bytes } | { why: Why }
+export type Opened = { frame: Bytes } | { why: Why | 'empty' }
 
 interface Epoch { keys: Map<bigint, Key>, until: number }
 
@@ -130,6 +130,7 @@ export class Opener {
   }
 
   async open (now: number, codec: Codec, frame: Uint8Array): Promise<Opened> {
+    if (frame.length === 0) return { why: 'empty' } // of packets that only pad: browsers send them beside a microphone; nothing is in it, and nothing is shown of it
     const n = prefixLength(codec, frame)
     const body = n === undefined ? undefined : frame.subarray(n)
     const h = body === undefined ? undefined : decodeHeader(body)

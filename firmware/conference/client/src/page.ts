@@ -203,12 +203,14 @@ class Screen {
       declare: h('div', { class: 'declare', role: 'alert', hidden: true }, h('p', {}, t('declareAsk')),
         h('button', { class: 'main', 'data-declare': 'yes', click: () => { void this.call.declare(true) } }, t('declareYes')),
         h('button', { 'data-declare': 'no', click: () => { void this.call.declare(false) } }, t('declareNot'))),
+      raise: h('div', { class: 'declare', role: 'alert', hidden: true }, h('p', {}, t('raise')), h('button', { class: 'main', 'data-raise': '', click: () => { this.call.raise() } }, t('raiseYes')),
+        h('button', { 'data-raise-end': '', click: () => { this.call.endForAll() } }, t('endAll'))),
       panel: h('aside', { class: 'panel', tabindex: -1, hidden: true }), sound: h('button', { class: 'main', hidden: true, click: () => { this.tiles.unblock(); set(p.sound!, { hidden: true }) } }, t('sound'))
     }
     this.#root = h('div', { class: kiosk ? 'call kiosk' : 'call' },
       h('header', {}, h('div', { class: 'where' }, h('h1', {}, roomName), p.level, p.sealed, p.count, p.net),
         h('details', { class: 'key', open: kiosk }, h('summary', {}, h('span', { class: 'soft' }, t('code')), p.code!), h('p', { class: 'soft' }, t('codeHint')))),
-      this.record.root, p.state, p.declare, p.knocks, h('main', {}, this.tiles.root, p.panel), this.#notes, p.sound, this.#bar(), foot())
+      this.record.root, p.state, p.raise, p.declare, p.knocks, h('main', {}, this.tiles.root, p.panel), this.#notes, p.sound, this.#bar(), foot())
     app.replaceChildren(this.#root)
   }
 
@@ -223,6 +225,7 @@ class Screen {
     text(this.#parts.code!, c.code)
     const mine = c.person(c.leaf)
     text(this.#parts.state!, c.stuck ? t('stuck') : c.phase === 'lost' ? `${t('lost')} ${t('lostHint')}` : mine !== undefined && c.state?.floor === mine.id ? t('floorAsk') : '')
+    set(this.#parts.raise!, { hidden: c.role !== 'chair' || c.state?.pending === undefined })
     set(this.#parts.declare!, { hidden: !c.undeclared })
     const waiting = [...c.knocks.values()].filter((k) => c.may('admit') && (k.lobby || c.role === 'chair'))
     panel(this.#parts.knocks!, waiting.length > 0 ? 'knocks' : undefined, c)

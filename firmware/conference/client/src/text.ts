@@ -28,7 +28,7 @@ const table = {
   fBehind: ['Der Hintergrund ließ sich nicht von Ihnen trennen. Ihr ganzes Bild wird unscharf gesendet.', 'You could not be told from the background. Your whole picture is sent blurred.'],
   connecting: ['Verbindung wird aufgebaut …', 'Connecting …'],
   lobby: ['Sie sind im Vorraum. Die Sitzungsleitung lässt Sie ein.', 'You are in the lobby. The chair will let you in.'],
-  waiting: ['Die Schlüssel werden ausgetauscht. Das Gerät der Sitzungsleitung muss Sie aufnehmen.', 'Keys are being exchanged. The chair\'s device has to take you in.'],
+  waiting: ['Bitte warten Sie, bis die Sitzungsleitung Sie einlässt: Erst ihr Gerät gibt Ihnen die Schlüssel.', 'Please wait until the chair lets you in: only the chair\'s device gives you the keys.'],
   noChair: ['Es wird auf die Sitzungsleitung gewartet. Ohne sie gibt es keine Schlüssel und kein Gespräch.', 'Waiting for the chair. Without them there are no keys and no call.'],
   lost: ['Verbindung verloren. Sie wird wiederhergestellt …', 'Connection lost. It is being restored …'],
   lostHint: ['Es wird nichts unverschlüsselt gesendet.', 'Nothing is sent unencrypted.'],
