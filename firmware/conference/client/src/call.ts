@@ -9,6 +9,7 @@ import { Consent } from './consent'
 import type { Bound } from './entry'
 import type { Source } from './frames'
 import { Group, newTicket, sign, type Device, type Member, type Ticket, type Turn } from './group'
+import { handKeys, heardFirst } from './keys'
 import { Media, type Incoming, type Wanted } from './media'
 import { Refusal } from './refusal'
 import { PROTOCOL, dial, type FromServer, type Joined, type Knock, type Line, type State, type StuckWhy, type Task, type Text, type ToServer } from './signal'
@@ -107,7 +108,7 @@ export class Call {
   }
 
   #hear (m: FromServer): void {
-    if (m.type === 'committed' && m.group === this.#groupId) this.media?.hold() // nothing goes out any more with the keys of an epoch that is over
+    if (m.type === 'committed' && m.group === this.#groupId) this.media?.hold(m.epoch) // nothing goes out any more with the keys of an epoch that is over
     if (m.type === 'answer') { this.media?.answered(m.n, m.sdp); return }
     this.#serial(async () => {
       if ('seq' in m && m.type !== 'joined') this.#seen = Math.max(this.#seen, m.seq)
@@ -262,10 +263,8 @@ export class Call {
   // keys gives the worker what it needs for this epoch.
   async #keys (removal: boolean): Promise<void> {
     const g = this.#group!
-    const secrets: Array<[number, Uint8Array]> = []
-    for (const m of g.members) secrets.push([m.leaf, await g.frameSecret(m.leaf)])
     this.#present(true)
-    await this.media!.turn(this.#tag, g.leaf, g.epoch, secrets, removal)
+    await handKeys(g, this.media!, this.#tag, removal, heardFirst(this.speakers, this.state))
     this.code = await g.code()
     this.#tellCode()
   }

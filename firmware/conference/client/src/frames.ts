@@ -68,19 +68,30 @@ export type Why = 'plain' | 'foreign' | 'no-key' | 'stale' | 'tampered' | 'repla
 
 export type Opened = { frame: Bytes } | { why: Why | 'empty' }
 
-interface Epoch { keys: Map<bigint, Key>, until: number }
+interface Epoch { keys: Map<bigint, Key>, coming: Set<bigint>, until: number }
 
 // Keyring holds the keys of the epoch, and for GRACE those of the one before.
 export class Keyring {
   #current: Epoch | undefined
   #previous: Epoch | undefined
 
-  // turn begins an epoch with its keys. With a removal the keys of before end at once: who was removed knows them all.
-  turn (now: number, keys: Key[], removal: boolean): void {
+  // turn begins an epoch with its keys, and with the ids of those that are still coming. With a removal the keys of before end
+  // at once: who was removed knows them all.
+  turn (now: number, keys: Key[], removal: boolean, coming: bigint[] = []): void {
     this.#previous = removal ? undefined : this.#current
     if (this.#previous !== undefined) this.#previous.until = now + GRACE
-    this.#current = { keys: new Map(keys.map((k) => [k.kid, k])), until: Infinity }
+    this.#current = { keys: new Map(keys.map((k) => [k.kid, k])), coming: new Set(coming), until: Infinity }
   }
+
+  // add takes a key that was said to come, once, and no other.
+  add (key: Key): boolean {
+    const there = this.#current?.coming.delete(key.kid) ?? false
+    if (there) this.#current!.keys.set(key.kid, key)
+    return there
+  }
+
+  // coming tells whether the key of an id in this epoch is on its way.
+  coming (kid: bigint): boolean { return this.#current?.coming.has(kid) ?? false }
 
   // drop forgets everything: this device was removed, or has left.
   drop (): void { this.#current = this.#previous = undefined }

@@ -58,16 +58,18 @@ export class Media {
 
   #tell (m: ToWorker): void { this.worker.postMessage(m) }
 
-  hold (): void { this.#tell({ type: 'hold' }) }
+  hold (ends: number): void { this.#tell({ type: 'hold', ends }) }
   drop (): void { this.#tell({ type: 'drop' }) }
 
-  turn (roomTag: number, leaf: number, epoch: bigint, secrets: Array<[number, Uint8Array]>, removal: boolean): Promise<void> {
+  turn (roomTag: number, leaf: number, epoch: bigint, own: Uint8Array | undefined, coming: number[], removal: boolean): Promise<void> {
     const reply = ++this.#serial
     return new Promise((resolve) => {
       this.#turned.set(reply, resolve)
-      this.#tell({ type: 'turn', roomTag, leaf, epoch, secrets, removal, reply })
+      this.#tell({ type: 'turn', roomTag, leaf, epoch, own, coming, removal, reply })
     })
   }
+
+  key (epoch: bigint, leaf: number, secret: Uint8Array): void { this.#tell({ type: 'key', epoch, leaf, secret }) }
 
   #hear (m: FromWorker): void {
     if (m.type === 'turned') {

@@ -7,9 +7,11 @@ export type TransformOptions =
   | { role: 'receive', id: string, source: Source, codec: Codec, leaf: number }
 
 export type ToWorker =
-  // hold stops sending until the next turn: a commit is here, and its keys are not yet
-  | { type: 'hold' }
-  | { type: 'turn', roomTag: number, leaf: number, epoch: bigint, secrets: Array<[leaf: number, secret: Uint8Array]>, removal: boolean, reply: number }
+  // hold stops sending until the turn after the epoch that ends: a commit is here, and its keys are not yet
+  | { type: 'hold', ends: number }
+  // turn begins an epoch with the key to send with; those of the leaves that are coming follow, each by itself
+  | { type: 'turn', roomTag: number, leaf: number, epoch: bigint, own: Uint8Array | undefined, coming: number[], removal: boolean, reply: number }
+  | { type: 'key', epoch: bigint, leaf: number, secret: Uint8Array }
   | { type: 'drop' }
 
 export interface TrackCount { id: string, ok: number, refused: number, why: Partial<Record<Why, number>>, last: number }

@@ -1,6 +1,6 @@
 // The worker stands between encoder and network: nothing leaves but sealed, nothing comes in but opened. All of a device's
 // senders share one key and one counter, and so one worker.
-import { Keyring, Opener, Sealer, frameKey, prefixLength, type Codec, type Why } from './frames'
+import { Keyring, Opener, Sealer, frameKey, keyId, prefixLength, type Codec, type Why } from './frames'
 import { decodeHeader } from './sframe'
 import type { FromWorker, ToWorker, TransformOptions } from './wire'
 
@@ -13,7 +13,7 @@ const scope = self as unknown as {
   postMessage: (m: FromWorker) => void
 }
 
-// PATIENCE is how long a frame of the epoch to come waits for its commit, in ms.
+// PATIENCE is how long a frame of the epoch to come waits for its commit, and one of this epoch for its sender's key, in ms.
 const PATIENCE = 600
 const now = (): number => performance.now()
 
@@ -22,10 +22,15 @@ const ring = new Keyring()
 const openers = new Map<string, { opener: Opener, last: number }>()
 const senders = new Map<string, { ok: number, refused: number }>()
 let epoch = -1n
-let held = false
+let tag = 0
+let over = -Infinity // the last epoch that a commit has ended
+let gone = false // dropped: nothing comes after that
 let queue: Promise<void> = Promise.resolve()
 let changed: () => void = () => {}
 let change = new Promise<void>((resolve) => { changed = resolve })
+
+// held: a commit is here that the keys are still of before.
+const held = (): boolean => !(Number(epoch) > over)
 
 function tell (): void {
   changed()
@@ -43,7 +48,7 @@ function send (t: Transformer, o: TransformOptions & { role: 'send' }): Promise<
   senders.set(o.id, count)
   return t.readable.pipeThrough(new TransformStream<EncodedFrame, EncodedFrame>({
     async transform (frame, out) {
-      while (held) await change
+      while (held()) await change
       const sealed = mimeFits(frame, o.codec) ? await sealer.seal(o.source, o.codec, new Uint8Array(frame.data)) : undefined
       if (sealed === undefined) { count.refused++; return }
       frame.data = sealed.buffer
@@ -53,11 +58,11 @@ function send (t: Transformer, o: TransformOptions & { role: 'send' }): Promise<
   })).pipeTo(t.writable)
 }
 
-// isNext tells a frame of the epoch after this one, which is worth waiting for.
-function isNext (codec: Codec, data: Uint8Array): boolean {
+// comes tells a frame that is worth waiting for: its key is on its way, or it is of the epoch after this one.
+function comes (codec: Codec, data: Uint8Array): boolean {
   const n = prefixLength(codec, data)
   const h = n === undefined ? undefined : decodeHeader(data.subarray(n))
-  return h !== undefined && (h.kid & 0xffffn) === ((epoch + 1n) & 0xffffn)
+  return h !== undefined && (ring.coming(h.kid) || (h.kid & 0xffffn) === ((epoch + 1n) & 0xffffn))
 }
 
 function receive (t: Transformer, o: TransformOptions & { role: 'receive' }): Promise<void> {
@@ -68,7 +73,7 @@ function receive (t: Transformer, o: TransformOptions & { role: 'receive' }): Pr
       if (!mimeFits(frame, o.codec)) { entry.opener.refused.plain++; return }
       const data = new Uint8Array(frame.data)
       const until = now() + PATIENCE
-      while (now() < until && entry.opener.awaits(now(), o.codec, data) && isNext(o.codec, data)) {
+      while (now() < until && entry.opener.awaits(now(), o.codec, data) && comes(o.codec, data)) {
         await Promise.race([change, new Promise((resolve) => setTimeout(resolve, until - now()))])
       }
       const r = await entry.opener.open(now(), o.codec, data)
@@ -94,25 +99,34 @@ scope.onrtctransform = ({ transformer }) => {
 }
 
 async function turn (m: ToWorker & { type: 'turn' }): Promise<void> {
-  const keys = await Promise.all(m.secrets.map(([leaf, secret]) => frameKey(m.roomTag, leaf, m.epoch, secret)))
-  for (const [, secret] of m.secrets) secret.fill(0)
-  const own = m.secrets.findIndex(([leaf]) => leaf === m.leaf)
-  ring.turn(now(), keys, m.removal)
-  sealer.use(keys[own]) // undefined, if the leaf is not in its own group, seals nothing
+  if (gone) return
+  ring.turn(now(), [], m.removal, m.coming.map((leaf) => keyId(m.roomTag, leaf, m.epoch)))
+  const own = m.own && await frameKey(m.roomTag, m.leaf, m.epoch, m.own)
+  m.own?.fill(0)
+  if (gone) return
+  sealer.use(own) // undefined, if the leaf is not in its own group, seals nothing
   epoch = m.epoch
-  held = false
+  tag = m.roomTag
   tell()
   scope.postMessage({ type: 'turned', reply: m.reply })
 }
 
+async function add (m: ToWorker & { type: 'key' }): Promise<void> {
+  const key = await frameKey(tag, m.leaf, m.epoch, m.secret)
+  m.secret.fill(0)
+  if (ring.add(key)) tell()
+}
+
 scope.onmessage = ({ data: m }) => {
   switch (m.type) {
-    case 'hold': held = true; break
+    case 'hold': over = Math.max(over, m.ends, Number(epoch)); break
     case 'turn': queue = queue.then(() => turn(m)); break
+    case 'key': queue = queue.then(() => add(m)); break
     case 'drop':
       sealer.use(undefined)
       ring.drop()
-      held = false
+      gone = true
+      over = -Infinity // what was held is refused
       tell()
       break
   }

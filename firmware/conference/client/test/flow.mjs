@@ -1,6 +1,6 @@
 // What a change of keys does to those who stay, played with the page's own worker on both sides: one member sends 50 frames of
 // speech and 30 of pictures a second, the other opens them, a line of LATENCY ms between. Both get the commit at the same moment
-// and have its keys after as long as it took them to work them out. Time is played, too: sealing and opening take none of it, and
+// and have each of its keys after as long as it took them to work that out. Time is played, too: sealing and opening take none of it, and
 // what else the machine does is not in the figures.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -57,10 +57,10 @@ class Clock {
 
 // worker is an instance of src/worker.ts of its own.
 async function worker () {
-  const scope = { replies: new Map(), postMessage (m) { if (m.type === 'turned') scope.replies.get(m.reply)?.() } }
+  const scope = { replies: new Map(), postMessage (m) { if (m.type === 'turned') scope.replies.get(m.reply)?.(); else scope.counts = m.tracks } }
   const { setInterval: real, self } = globalThis
   globalThis.self = scope
-  globalThis.setInterval = (...a) => real(...a).unref() // its reports to the page
+  globalThis.setInterval = (run) => { scope.report = run } // its reports to the page
   try {
     await import(`${pathToFileURL(await file).href}?${++instances}`)
   } finally {
@@ -68,11 +68,13 @@ async function worker () {
     globalThis.self = self
   }
   return {
-    hold: () => scope.onmessage({ data: { type: 'hold' } }),
-    turn: (leaf, epoch, secrets, removal) => new Promise((resolve) => {
+    hold: (ends) => scope.onmessage({ data: { type: 'hold', ends: Number(ends) } }),
+    turn: (leaf, epoch, own, coming, removal) => new Promise((resolve) => {
       scope.replies.set(1, resolve)
-      scope.onmessage({ data: { type: 'turn', roomTag: TAG, leaf, epoch, secrets: secrets.map(([l, s]) => [l, s.slice()]), removal, reply: 1 } })
+      scope.onmessage({ data: { type: 'turn', roomTag: TAG, leaf, epoch, own: own.slice(), coming, removal, reply: 1 } })
     }),
+    key: (epoch, leaf, secret) => scope.onmessage({ data: { type: 'key', epoch, leaf, secret: secret.slice() } }),
+    counts: () => { scope.report(); return scope.counts },
     transform: (options, readable, writable) => scope.onrtctransform({ transformer: { readable, writable, options } })
   }
 }
@@ -96,8 +98,18 @@ function track (from, to, source, codec, leaf) {
   return seen
 }
 
-// play returns, for speech and pictures, how many frames were sent, how many never opened, and by how much the latest of them was late.
-// before and after are {leaf, epoch, secrets} of sender and receiver; takes is how long each needs, in ms.
+// begun tells a worker of a whole epoch.
+async function begun (w, { leaf, epoch, secrets }) {
+  const own = secrets.find(([l]) => l === leaf)[1]
+  const others = secrets.filter(([l]) => l !== leaf)
+  const turned = w.turn(leaf, epoch, own, others.map(([l]) => l), false)
+  for (const [l, s] of others) w.key(epoch, l, s)
+  await turned
+}
+
+// play returns, for speech and pictures, how many frames were sent, how many never opened, by how much the latest of them was late,
+// and what the receiver refused. before and after are {leaf, epoch, secrets} of sender and receiver; takes is, for each, after how many
+// ms it has its own key, the one of whoever is first in its order, and all: {own, first, all}. The sender is first in the receiver's.
 export function play (sender, receiver, takes) {
   const clock = new Clock()
   return clock.run(() => playing(clock, sender, receiver, takes))
@@ -106,18 +118,24 @@ export function play (sender, receiver, takes) {
 async function playing (clock, sender, receiver, takes) {
   const at = (t) => clock.at(t)
   const [s, r] = [await worker(), await worker()]
-  await s.turn(sender.before.leaf, sender.before.epoch, sender.before.secrets, false)
-  await r.turn(receiver.before.leaf, receiver.before.epoch, receiver.before.secrets, false)
+  await begun(s, sender.before)
+  await begun(r, receiver.before)
   const speech = track(s, r, 'microphone', 'opus', sender.before.leaf)
   const picture = track(s, r, 'camera', 'vp8', sender.before.leaf)
   const begin = performance.now()
   const commit = begin + 200 + Math.random() * 33
-  const end = commit + Math.max(...takes) + 300
-  const change = async (w, side, ms) => {
+  const end = commit + Math.max(...takes.map((t) => t.all)) + 300
+  const change = async (w, { before, after: { leaf, epoch, secrets } }, takes) => {
+    const first = sender.before.leaf
+    const give = (which) => { for (const [l, secret] of secrets) if (l !== leaf && which(l)) w.key(epoch, l, secret) }
     await at(commit)
-    w.hold()
-    await at(commit + ms)
-    await w.turn(side.after.leaf, side.after.epoch, side.after.secrets, true)
+    w.hold(before.epoch)
+    await at(commit + takes.own)
+    await w.turn(leaf, epoch, secrets.find(([l]) => l === leaf)[1], secrets.map(([l]) => l).filter((l) => l !== leaf), true)
+    await at(commit + takes.first)
+    give((l) => l === first)
+    await at(commit + takes.all)
+    give((l) => l !== first)
   }
   const stream = async (t, every) => { for (let n = 0; begin + n * every < end; n++) { await at(begin + n * every); t.send() } }
   await Promise.all([change(s, sender, takes[0]), change(r, receiver, takes[1]), stream(speech, 20), stream(picture, 1000 / 30)])
@@ -128,5 +146,6 @@ async function playing (clock, sender, receiver, takes) {
     const there = delays.filter((d) => d !== undefined)
     return { sent: sent.length, lost: sent.length - there.length, late: Math.max(0, ...there.map((d) => d - usual)), held: there.filter((d) => d - usual > 34).length }
   }
-  return { speech: judge(speech), picture: judge(picture) }
+  const refused = Object.fromEntries(r.counts().map((t) => [t.id, t.refused]))
+  return { speech: judge(speech), picture: judge(picture), refused }
 }
