@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test'
 import { Person, absent, gather, launch, long, measured, meets, shots, until } from '../../../firmware/conference/browser/people.mjs'
 import { Confd } from './installed.mjs'
 import { Network } from './network.mjs'
-import { allSeen, mark, prepare, still, words } from './watch.mjs'
+import { allSeen, forget, mark, prepare, still, words } from './watch.mjs'
 
 const skip = absent()
 const repeats = long ? 1 : Number(process.env.SUBROSA_REPEATS ?? 5)
@@ -64,7 +64,7 @@ async function sealed (what) {
 // shared has worse ones, too.
 async function flows (p, q) {
   const leaf = await q.leaf()
-  let [from, at, rate] = [(await p.sees(leaf)).frames, Date.now(), 0]
+  let [from, at, rate] = [(await p.sees(leaf))?.frames ?? 0, Date.now(), 0]
   await until(`${p.name} gets five pictures a second of ${q.name}`, async () => {
     if (Date.now() - at < 3000) return false
     const now = await p.sees(leaf)
@@ -152,6 +152,7 @@ step('twenty seconds without a network, for one of six', long, async () => {
     await p.page.getByText('Verbindung verloren').first().waitFor({ timeout: 12_000 })
     assert.equal((await p.page.locator('.tile[data-mode=live]:not([data-own])').count()), 0, 'no picture stands where the network is gone')
     await until('twenty seconds', () => Date.now() - at > 20_000)
+    await forget(people)
     network.mend()
     const up = Date.now()
     const back = Math.max(...await allSeen([p], people, up), ...await allSeen(people.slice(0, 5), [p], up))
@@ -206,6 +207,7 @@ step('the chair is gone and comes back', long, async () => {
       return (await people[0].page.evaluate(() => window.conference.phase === 'in' && window.conference.members.length)) === size
     }
     await until('all are one', letIn, 60_000)
+    await forget(others)
     times.push((await allSeen([people[0]], others, at))[0] - at)
     await people[0].on('camera')
     await people[0].on('microphone')

@@ -43,6 +43,9 @@ export const prepare = (context) => context.addInitScript(watcher, colours)
 // mark begins anew on all pages.
 export const mark = (people) => Promise.all(people.map((p) => p.page.evaluate(() => window.watch.mark())))
 
+// forget has everybody seen anew, where media go on: who was seen between mark and now would never be noted again.
+export const forget = (people) => Promise.all(people.map((p) => p.page.evaluate(() => { window.watch.first = {} })))
+
 // allSeen waits until each of the watchers has seen each of the seen anew since a time, and returns when each watcher had: ms
 // of the machine's clock.
 export async function allSeen (watchers, seen, since = 0, ms = 60_000) {
