@@ -186,7 +186,7 @@ func (k *Core) Posture(now Clock) Posture {
 		switch {
 		case proven:
 			p.Off++
-			if d.known && d.obs.Evidence == Signed {
+			if d.known && d.obs.Evidence == Signed || !d.known && d.caps.Best == Signed { // after a restart there is only what can be had
 				p.Counts[Declared]++
 			} else {
 				p.Counts[LockedVerified]++

@@ -160,16 +160,28 @@ type DeviceReport struct {
 	Error          string    `json:"error"` // slug; "": none
 }
 
-// Posture is the data of mdm/{conn}/posture: on how many of the devices managed the standing posture is proven. At is the
-// moment of the oldest proof that still counts.
+// Posture is the data of mdm/{conn}/posture: on how many of the devices managed the standing posture is proven, or declared. At is
+// the moment of the oldest word that still counts.
 type Posture struct {
 	Version  uint64        `json:"version"`
-	Off      int           `json:"off"`
+	Off      int           `json:"off"` // proven and declared; Declared tells them apart
 	Total    int           `json:"total"`
 	At       time.Time     `json:"at"`
 	Standing []string      `json:"standing"` // what is to be off
-	Counts   map[State]int `json:"counts"`   // locked-verified: off
+	Counts   map[State]int `json:"counts"`   // locked-verified: off; locked-declared: off by a person's word
 	Evidence Evidence      `json:"evidence"` // the weakest that counts
+}
+
+// Declared is how many of Off are so by a person's word only. Where the counts do not tell and the weakest evidence is a person's word,
+// nothing is taken as proven.
+func (p Posture) Declared() int {
+	if n := p.Counts[Declared]; n > 0 || p.Counts[LockedVerified] > 0 {
+		return min(n, p.Off)
+	}
+	if p.Evidence.Rank() >= Signed.Rank() {
+		return p.Off
+	}
+	return 0
 }
 
 // Presence is the data of device/{dev}/online: whether the device's agent is connected. Its last will is the same with online false.

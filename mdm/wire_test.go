@@ -153,3 +153,16 @@ func TestSignatures(t *testing.T) {
 		}
 	}
 }
+
+// TestDeclared: what is off by a person's word is never among what is proven, also where only the evidence tells.
+func TestDeclared(t *testing.T) {
+	for i, tt := range []struct {
+		p    Posture
+		want int
+	}{{Posture{Off: 3, Counts: map[State]int{LockedVerified: 2, Declared: 1}, Evidence: Signed}, 1}, {Posture{Off: 3, Counts: map[State]int{LockedVerified: 3}}, 0},
+		{Posture{Off: 3, Evidence: Signed}, 3}, {Posture{Off: 3, Evidence: Ack}, 3}, {Posture{Off: 3, Evidence: ProfileList}, 0}} {
+		if got := tt.p.Declared(); got != tt.want {
+			t.Errorf("%d: %d, want %d", i, got, tt.want)
+		}
+	}
+}

@@ -17,6 +17,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 var (
 	descDevices    = desc("devices", "Devices by state.", "state")
 	descOff        = desc("posture_off", "Devices on which the standing posture is proven.")
+	descDeclared   = desc("posture_declared", "Devices whose assistants are off by a person's word only: not proven.")
 	descTotal      = desc("posture_devices", "Devices managed.")
 	descUnreturned = desc("unreturned", "Devices that a lock may be on although nobody holds them.")
 	descFault      = desc("fault", "1 while the management or the store is at fault.")
@@ -44,7 +45,8 @@ func (m metrics) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range mdm.States {
 		gauge(descDevices, float64(f.States[s]), string(s))
 	}
-	gauge(descOff, float64(f.Posture.Off))
+	gauge(descOff, float64(f.Posture.Off-f.Posture.Declared()))
+	gauge(descDeclared, float64(f.Posture.Declared()))
 	gauge(descTotal, float64(f.Posture.Total))
 	gauge(descUnreturned, float64(f.Unreturned))
 	fault := 0.0

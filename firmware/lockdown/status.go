@@ -22,23 +22,32 @@ type Report struct {
 
 // Posture is the standing posture of everything that a connector manages.
 type Posture struct {
-	Off   int       `json:"off"`   // assistants proven off
+	Off   int       `json:"off"`   // assistants off, proven or declared
 	Total int       `json:"total"` // devices managed
 	At    time.Time `json:"at"`    // of the oldest proof that counts
+	// Declared of those that are off are so by a person's word only, or by another management's list: not proven.
+	Declared int `json:"declared,omitempty"`
 	// Evidence is the weakest that counts for Off.
 	Evidence mdm.Evidence `json:"evidence,omitempty"`
 }
 
+// Proven is on how many devices the assistants are proven off, by the device's own word.
+func (p Posture) Proven() int { return p.Off - p.Declared }
+
 // connector is one bridge to a device management.
 type connector struct {
 	online  bool
-	since   time.Time
+	since   time.Time // when that began; zero: it has never said
 	report  *Report
 	posture *Posture
 }
 
 // maxConnectors bounds what a broker can make us remember.
 const maxConnectors = 32
+
+// dated reports whether all that is known is a posture, brought by somebody who has read a list: it is judged by its age, for nothing is
+// connected that could be lost.
+func (c *connector) dated() bool { return c.since.IsZero() && c.report == nil }
 
 func (d *Desk) conn(id string) *connector {
 	c := d.conns[id]
@@ -141,14 +150,17 @@ func (d *Desk) Status(now time.Time) Status {
 	managed, silent := 0, false
 	for _, id := range slices.Sorted(maps.Keys(d.conns)) {
 		c := d.conns[id]
+		if p := c.posture; p != nil {
+			s.Postures = append(s.Postures, Standing{id, *p, !c.online && !c.dated() || now.Sub(p.At) > d.conf.Fresh})
+		}
+		if c.dated() {
+			continue
+		}
 		s.Connectors++
 		if c.online {
 			s.Reached++
 		} else {
 			s.Lost = append(s.Lost, id)
-		}
-		if p := c.posture; p != nil {
-			s.Postures = append(s.Postures, Standing{id, *p, !c.online || now.Sub(p.At) > d.conf.Fresh})
 		}
 		if c.online && c.report != nil && c.report.Fault != "" {
 			s.Faults = append(s.Faults, Fault{id, c.report.Fault})

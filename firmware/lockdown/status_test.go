@@ -128,3 +128,23 @@ func TestManyConnectors(t *testing.T) {
 		t.Errorf("%d connectors, want %d", n, maxConnectors)
 	}
 }
+
+// TestImportedPosture: what somebody has brought is judged by its age, is no connection that could be lost, and is declared.
+func TestImportedPosture(t *testing.T) {
+	d := desk(t)
+	d.Standing("jamf", &Posture{Off: 2, Declared: 2, Total: 5, At: t0.Add(-time.Hour), Evidence: mdm.Signed})
+	s := d.Status(t0)
+	if len(s.Postures) != 1 || s.Postures[0].Old || s.Postures[0].Proven() != 0 || s.Connectors != 0 || len(s.Lost) != 0 {
+		t.Errorf("%+v", s)
+	}
+	if s := d.Status(t0.Add(24 * time.Hour)); !s.Postures[0].Old {
+		t.Errorf("a day later: %+v", s.Postures)
+	}
+	d.Standing("nanomdm", &Posture{Off: 3, Declared: 1, Total: 5, At: t0})
+	d.Online(t0, "nanomdm", false)
+	if s := d.Status(t0); len(s.Lost) != 1 || len(s.Postures) != 2 || !s.Postures[1].Old {
+		t.Errorf("a connector that is lost: %+v", s)
+	} else if got := s.Postures[1].Text(t0, time.UTC).DE; !strings.HasSuffix(got, ", davon 1 erklärt, nicht nachgewiesen") {
+		t.Error(got)
+	}
+}

@@ -58,5 +58,5 @@ func ReadPosture(b []byte) (*Posture, error) {
 	if v.At.IsZero() {
 		return nil, nil
 	}
-	return &Posture{Off: v.Off, Total: v.Total, At: v.At, Evidence: v.Evidence}, nil
+	return &Posture{Off: v.Off, Total: v.Total, At: v.At, Declared: v.Declared(), Evidence: v.Evidence}, nil
 }

@@ -97,7 +97,10 @@ func (p Posture) Text(now time.Time, loc *time.Location) report.Text {
 		de, en = at.Format("02.01.2006, 15:04")+" Uhr", at.Format("2006-01-02 15:04")
 	}
 	t := report.Text{DE: fmt.Sprintf("%d von %d aus, Stand %s", p.Off, p.Total, de), EN: fmt.Sprintf("%d of %d off, as of %s", p.Off, p.Total, en)}
-	if p.Evidence == mdm.Signed && p.Off > 0 {
+	switch {
+	case p.Declared > 0 && p.Proven() > 0:
+		t.DE, t.EN = fmt.Sprintf("%s, davon %d erklärt, nicht nachgewiesen", t.DE, p.Declared), fmt.Sprintf("%s, %d of these declared, not proven", t.EN, p.Declared)
+	case p.Declared > 0:
 		t.DE, t.EN = t.DE+", erklärt, nicht nachgewiesen", t.EN+", declared, not proven"
 	}
 	return t

@@ -147,3 +147,13 @@ func TestPostureIsRecorded(t *testing.T) {
 		t.Errorf("recorded %d times, want 3", n)
 	}
 }
+
+// TestImportedPostureIsRecorded: nothing is connected, and what was brought is in the journal, as declared.
+func TestImportedPostureIsRecorded(t *testing.T) {
+	h := build(t)
+	h.clock.now = epoch
+	h.posture(h.wants(mdm.Posture{Version: 1, Off: 2, Total: 5, At: epoch.Add(-time.Hour), Evidence: mdm.Signed, Counts: map[mdm.State]int{mdm.Declared: 2}}, topic.MDMPosture("jamf")))
+	if n := count(h.entries(), "lockdown.posture"); n != 1 {
+		t.Errorf("recorded %d times, want once", n)
+	}
+}

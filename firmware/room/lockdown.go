@@ -13,7 +13,6 @@ import (
 	"subrosa/firmware/shadow"
 	"subrosa/firmware/topic"
 	"subrosa/firmware/wall"
-	"subrosa/mdm"
 )
 
 // devices is what the room remembers of the lock between two turns.
@@ -143,7 +142,7 @@ func (r *Room) recordLock(now time.Time) {
 		age := p.At.Sub(last.At)
 		if changed := p.Off != last.Off || p.Total != last.Total; !p.Old && (age >= postureEvery || changed && age >= postureAgain) {
 			r.devices.postures[p.Conn] = p.Posture
-			r.appendFor(assistantRules, "lockdown.posture", map[string]any{"connector": p.Conn, "off": p.Off, "total": p.Total, "at": p.At, "declared": p.Evidence == mdm.Signed})
+			r.appendFor(assistantRules, "lockdown.posture", map[string]any{"connector": p.Conn, "off": p.Off, "total": p.Total, "at": p.At, "declared": p.Declared > 0})
 		}
 	}
 	if st.Phase == lockdown.Idle && r.devices.counted == "" {

@@ -19,7 +19,7 @@ var (
 	mergedDesc   = prometheus.NewDesc("subrosa_findings_merged_total", "Findings that were only counted, because the sensor may say no more.", []string{"kind"}, nil)
 	devicesDesc  = prometheus.NewDesc("subrosa_lockdown_devices", "Devices of the session by what is known of them; off: by their own word.", []string{"state"}, nil)
 	connDesc     = prometheus.NewDesc("subrosa_lockdown_connectors", "Connectors of device managements.", []string{"reached"}, nil)
-	postureDesc  = prometheus.NewDesc("subrosa_posture_devices", "Standing posture of a connector: assistants proven off, and devices managed.", []string{"connector", "count"}, nil)
+	postureDesc  = prometheus.NewDesc("subrosa_posture_devices", "Standing posture of a connector: assistants off by the device's word, those only declared off, and devices managed.", []string{"connector", "count"}, nil)
 	hereDesc     = prometheus.NewDesc("subrosa_roster_members", "Members by how they have checked in.", []string{"place"}, nil)
 	stateDesc    = prometheus.NewDesc("subrosa_session", "1 for the session's present state.", []string{"state"}, nil)
 )
@@ -114,7 +114,8 @@ func (r *Room) measureDevices(gauge func(*prometheus.Desc, float64, ...string)) 
 	gauge(connDesc, float64(st.Reached), "yes")
 	gauge(connDesc, float64(st.Connectors-st.Reached), "no")
 	for _, p := range st.Postures {
-		gauge(postureDesc, float64(p.Off), p.Conn, "off")
+		gauge(postureDesc, float64(p.Proven()), p.Conn, "off")
+		gauge(postureDesc, float64(p.Declared), p.Conn, "declared")
 		gauge(postureDesc, float64(p.Total), p.Conn, "managed")
 	}
 	here := r.p.Attendance.Here(r.p.Clock.Now())

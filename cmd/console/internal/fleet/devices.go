@@ -15,6 +15,7 @@ import (
 // devices is what is known of connectors of device managements. Of devices it knows counts.
 type devices struct {
 	online  map[string]bool
+	spoke   map[string]bool // has said whether it is there
 	posture map[string]*lockdown.Posture
 }
 
@@ -25,6 +26,7 @@ const maxConns = 32
 type Connector struct {
 	ID      string
 	Online  bool
+	Dated   bool              // it never says whether it is there: a list that somebody has brought, judged by its age
 	Posture *lockdown.Posture // nil: none yet
 }
 
@@ -34,8 +36,8 @@ func (f *Fleet) newDesk(now time.Time) *lockdown.Desk {
 	if err != nil {
 		panic(err) // our own configuration
 	}
-	for id, on := range f.devices.online {
-		d.Online(now, id, on)
+	for id := range f.devices.spoke {
+		d.Online(now, id, f.devices.online[id])
 	}
 	return d
 }
@@ -52,7 +54,7 @@ func (f *Fleet) applyConnector(now time.Time, t topic.Topic, data []byte) (chang
 		if err != nil {
 			return nil, err
 		}
-		f.devices.online[id] = on
+		f.devices.online[id], f.devices.spoke[id] = on, true
 		for _, r := range f.rooms {
 			r.lock.Online(now, id, on)
 		}
@@ -109,7 +111,7 @@ func (f *Fleet) Connectors() (out []Connector) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	for _, id := range sortedKeys(f.devices.online) {
-		c := Connector{ID: id, Online: f.devices.online[id]}
+		c := Connector{ID: id, Online: f.devices.online[id], Dated: !f.devices.spoke[id]}
 		if p := f.devices.posture[id]; p != nil {
 			q := *p
 			c.Posture = &q

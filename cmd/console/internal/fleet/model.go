@@ -76,7 +76,7 @@ type Fleet struct {
 func New(ctx context.Context, st *store.Store, log *slog.Logger) (*Fleet, error) {
 	f := &Fleet{
 		st: st, log: log, rooms: map[string]*room{}, units: map[string]*unit{}, unsaved: map[string]alarm.Alarm{}, said: map[string]time.Time{},
-		devices: devices{online: map[string]bool{}, posture: map[string]*lockdown.Posture{}},
+		devices: devices{online: map[string]bool{}, spoke: map[string]bool{}, posture: map[string]*lockdown.Posture{}},
 	}
 	as, err := st.Alarms(ctx, "", maxAlarms)
 	if err != nil {

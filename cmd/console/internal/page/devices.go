@@ -68,6 +68,7 @@ func upper(s string) string {
 type postureView struct {
 	Conn   string
 	Online bool
+	Dated  bool // a list that was read, not a connection
 	Known  bool
 	Old    bool
 	Text   string
@@ -90,13 +91,17 @@ func (h *Handler) getDevices(w http.ResponseWriter, r *http.Request, _ access.Wh
 	lang := h.lang(r)
 	p := devicesPage{frame: h.frame(r, in(lang, texts["devices"]), "devices")}
 	for _, c := range h.fleet.Connectors() {
-		v := postureView{Conn: c.ID, Online: c.Online}
+		v := postureView{Conn: c.ID, Online: c.Online, Dated: c.Dated}
 		if q := c.Posture; q != nil {
 			v.Known, v.Text = true, q.Text(h.Now(), h.loc).In(lang)
-			v.Old = !c.Online || h.Now().Sub(q.At) > freshFor
-			v.Slices = []slice{{"off", in(lang, texts["posture.off"]), "", q.Off}, {"open", in(lang, texts["posture.open"]), "", q.Total - q.Off}}
-			v.Ring = ringSVG(v.Slices, q.Off, q.Total, in(lang, texts["posture.ring"]))
-			p.Off, p.Total = p.Off+q.Off, p.Total+q.Total
+			v.Old = !c.Online && !c.Dated || h.Now().Sub(q.At) > freshFor
+			v.Slices = []slice{{"off", in(lang, texts["posture.off"]), "", q.Proven()}}
+			if q.Declared > 0 {
+				v.Slices = append(v.Slices, slice{"declared", in(lang, texts["posture.said"]), "", q.Declared})
+			}
+			v.Slices = append(v.Slices, slice{"open", in(lang, texts["posture.open"]), "", q.Total - q.Off})
+			v.Ring = ringSVG(v.Slices, q.Proven(), q.Total, in(lang, texts["posture.ring"]))
+			p.Off, p.Total = p.Off+q.Proven(), p.Total+q.Total
 		}
 		p.Postures = append(p.Postures, v)
 	}

@@ -126,3 +126,29 @@ func TestRoster(t *testing.T) {
 		t.Errorf("no file: %d", status)
 	}
 }
+
+// TestDeclaredApart: what people or lists say is not among what is proven, and a list is judged by its age.
+func TestDeclaredApart(t *testing.T) {
+	k := newHouse(t)
+	k.signIn()
+	list := mdm.Posture{Version: 1, Off: 4, Total: 5, At: k.now.Add(-time.Hour), Evidence: mdm.Signed, Counts: map[mdm.State]int{mdm.Declared: 4}, Standing: []string{"assistant"}}
+	k.tell(topic.MDMPosture("jamf"), list)
+	_, body := k.get("/devices")
+	for _, w := range []string{"eingelesene Liste", "4 von 5 aus", "erklärt, nicht nachgewiesen", `</span>Assistent aus, erklärt (nicht nachgewiesen)</th><td>4</td>`,
+		`</span>Assistent aus, vom Gerät gemeldet</th><td>0</td>`, `text-anchor="middle">0</text>`} {
+		if !strings.Contains(body, w) {
+			t.Errorf("lacks %q", w)
+		}
+	}
+	for _, w := range []string{"veraltet", "nicht erreichbar"} {
+		if strings.Contains(body, w) {
+			t.Errorf("a fresh list is %q", w)
+		}
+	}
+	decent(t, "declared", body)
+	list.Version, list.At = 2, k.now.Add(-25*time.Hour)
+	k.tell(topic.MDMPosture("jamf"), list)
+	if _, body := k.get("/devices"); !strings.Contains(body, "veraltet") {
+		t.Error("an old list is not said to be old")
+	}
+}
