@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +24,8 @@ type Config struct {
 	Cert       string      `json:"cert"`   // bundle of `subrosa site issue`
 	Key        string      `json:"key"`
 	CA         string      `json:"ca"`
-	Listen     string      `json:"listen"` // webhooks, health and metrics: loopback only
+	Listen     string      `json:"listen"`             // webhooks, health and metrics: loopback only
+	Timezone   string      `json:"timezone,omitempty"` // of times without an offset in lists that are imported, and of those printed
 	Connectors []Connector `json:"connectors"`
 
 	tune func(*mdm.Config) // shorter times for tests
@@ -38,7 +41,9 @@ type Connector struct {
 	Options  json.RawMessage `json:"options"`  // of the kind
 }
 
-func defaults() Config { return Config{Listen: "127.0.0.1:8090"} }
+const defaultZone = "Europe/Berlin"
+
+func defaults() Config { return Config{Listen: "127.0.0.1:8090", Timezone: defaultZone} }
 
 // check names everything that is wrong at once.
 func (c *Config) check() error {
@@ -49,6 +54,9 @@ func (c *Config) check() error {
 	}
 	if host, _, err := net.SplitHostPort(c.Listen); err != nil || !loopback(host) {
 		fail("listen %q, want 127.0.0.1:PORT: webhooks come from a proxy on this machine, or from the management itself", c.Listen)
+	}
+	if _, err := c.zone(); err != nil {
+		errs = append(errs, err)
 	}
 	if len(c.Connectors) == 0 {
 		fail("connectors is empty: name at least one device management")
@@ -69,6 +77,42 @@ func (c *Config) check() error {
 		}
 		if k.ForgetH < 0 || k.ForgetH > 24*30 {
 			fail("connector %s: forget_h %d, want 0 to 720", k.ID, k.ForgetH)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// zone is the site's, whatever the machine's may be.
+func (c *Config) zone() (*time.Location, error) {
+	name := cmp.Or(c.Timezone, defaultZone)
+	if name == "Local" {
+		return nil, errors.New("config: timezone Local is each machine's own; want one such as " + defaultZone)
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, fmt.Errorf("config: timezone: %w", err)
+	}
+	return zone, nil
+}
+
+// names reports which of the connectors the bridge's certificate does not name: the broker would refuse every word of them. conf is nil
+// without TLS, where there is no certificate.
+func (c *Config) names(conf *tls.Config, conns ...string) error {
+	if conf == nil {
+		return nil
+	}
+	id, err := topic.IdentityFromCert(conf.Certificates[0].Leaf)
+	if err != nil {
+		return fmt.Errorf("config: %s: %w", c.Cert, err)
+	}
+	if id.Role != topic.MDMBridge {
+		return fmt.Errorf("config: %s is the certificate of %s, want the bridge's", c.Cert, id)
+	}
+	var errs []error
+	for _, conn := range conns {
+		if !slices.Contains(id.Conns, conn) {
+			errs = append(errs, fmt.Errorf("%s: the certificate %s does not name it (it names %s); put it under conns in the site's plan and issue again",
+				conn, c.Cert, strings.Join(id.Conns, ", ")))
 		}
 	}
 	return errors.Join(errs...)

@@ -21,6 +21,7 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
+	_ "time/tzdata" // machines without a zone file
 
 	"subrosa/firmware/config"
 )

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"flag"
 	"log/slog"
@@ -9,6 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	sites "subrosa/provisioning/site"
 )
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -37,6 +42,8 @@ func TestConfigs(t *testing.T) {
 		"kind":          {`{"broker":"b","connectors":[{"id":"a","kind":"magic","standing":["assistant"]}]}`, "magic"},
 		"standing":      {`{"broker":"b","connectors":[{"id":"a","kind":"nanomdm"}]}`, "standing is empty"},
 		"optional":      {`{"broker":"b","connectors":[{"id":"a","kind":"nanomdm","standing":["microphone?"]}]}`, "nothing is optional"},
+		"zone":          {`{"broker":"b","timezone":"Europe/Musterstadt","connectors":[{"id":"a","kind":"nanomdm","standing":["assistant"]}]}`, "timezone"},
+		"local":         {`{"broker":"b","timezone":"Local","connectors":[{"id":"a","kind":"nanomdm","standing":["assistant"]}]}`, "timezone"},
 		"twice":         {`{"broker":"b","connectors":[{"id":"a","kind":"nanomdm","standing":["assistant"]},{"id":"a","kind":"nanomdm","standing":["assistant"]}]}`, "its own"},
 	} {
 		path := filepath.Join(dir, "c.json")
@@ -76,5 +83,35 @@ func TestEnrolments(t *testing.T) {
 		if _, err := k.devices(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", list, err, want)
 		}
+	}
+}
+
+// TestCheckReadsTheCertificate: a connector that it does not name is said, for the broker would refuse its words.
+func TestCheckReadsTheCertificate(t *testing.T) {
+	s, err := sites.Init(filepath.Join(t.TempDir(), "site"), sites.Plan{Name: "Stadt Musterstadt", Domain: "raum.example", Loopback: true,
+		Units: []sites.Unit{{ID: "ratssaal-1", Room: "ratssaal"}}, Conns: []string{"paper"}}, time.Now(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{t: t, dir: t.TempDir()}
+	h.file("key", "0123456789abcdef")
+	h.file("devices.json", `[]`)
+	bundle := s.Path("mdmbridge")
+	conf := Config{Broker: "tls://127.0.0.1:1", Cert: filepath.Join(bundle, "cert.pem"), Key: filepath.Join(bundle, "key.pem"), CA: filepath.Join(bundle, "ca.pem"),
+		Listen: "127.0.0.1:8090"}
+	for _, id := range []string{"paper", "other"} {
+		conf.Connectors = append(conf.Connectors, Connector{ID: id, Kind: "manual", Standing: []string{"assistant"}, Devices: h.path("devices.json"),
+			Options: json.RawMessage(`{"key_file":"` + h.path("key") + `"}`)})
+	}
+	h.file("bridge.json", conf)
+	var out bytes.Buffer
+	err = run(t.Context(), []string{"check", "--config", h.path("bridge.json")}, &out, &out)
+	if !errors.Is(err, errInput) || !strings.Contains(err.Error(), "other: the certificate") || strings.Contains(err.Error(), "paper: ") || out.String() != "paper: ok\n" {
+		t.Errorf("%q, %v", &out, err)
+	}
+	conf.Connectors = conf.Connectors[:1]
+	h.file("bridge.json", conf)
+	if err := run(t.Context(), []string{"check", "--config", h.path("bridge.json")}, &out, &out); err != nil {
+		t.Error(err)
 	}
 }

@@ -200,6 +200,10 @@ func runManual(ctx context.Context, args []string, stdout, stderr io.Writer) err
 			}
 		}
 	}
+	zone, err := c.zone()
+	if err != nil {
+		return fmt.Errorf("%w: %w", errInput, err)
+	}
 	if o.Key == "" {
 		return fmt.Errorf("%w: no connector %q of kind manual in %s: --conn names it", errInput, *conn, *path)
 	}
@@ -235,20 +239,20 @@ func runManual(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	if err := json.Unmarshal(raw, &list); err != nil {
 		return err
 	}
-	printPoints(stdout, list)
+	printPoints(stdout, list, zone)
 	return nil
 }
 
 var kindWords = map[string]string{"stand": "dauerhaft aus / always off", "lock": "für die Sitzung aus / off for the session", "free": "wieder freigeben / give back"}
 
-func printPoints(out io.Writer, list []mdm.Point) {
+func printPoints(out io.Writer, list []mdm.Point, zone *time.Location) {
 	if len(list) == 0 {
 		fmt.Fprintln(out, "nichts zu unterschreiben / nothing to be signed")
 	}
 	for _, p := range list {
 		fmt.Fprintf(out, "%-20s %-44s %s", p.Device, kindWords[p.Kind], strings.Join(p.Off, ", "))
 		if !p.Until.IsZero() {
-			fmt.Fprintf(out, "  bis / until %s", p.Until.Local().Format("15:04"))
+			fmt.Fprintf(out, "  bis / until %s", p.Until.In(zone).Format("15:04"))
 		}
 		fmt.Fprintln(out)
 	}
@@ -271,30 +275,34 @@ func runImport(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	if err != nil {
 		return fmt.Errorf("%w: %w", errInput, err)
 	}
+	c := defaults()
+	if err := config.Load(*path, &c, false); err != nil && !(*dry && errors.Is(err, os.ErrNotExist)) {
+		return fmt.Errorf("%w: %w", errInput, err)
+	}
+	zone, err := c.zone()
+	if err != nil {
+		return fmt.Errorf("%w: %w", errInput, err)
+	}
 	now := time.Now()
-	report, err := imported.ParseCSV(b, now, time.Local)
+	report, err := imported.ParseCSV(b, now, zone)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errInput, err)
 	}
 	p := report.Posture(now, want, *fresh)
 	as := "–"
 	if !p.At.IsZero() {
-		as = p.At.Local().Format("02.01. 15:04")
+		as = p.At.In(zone).Format("02.01. 15:04")
 	}
-	fmt.Fprintf(stdout, "%d von %d aus, Stand %s / %d of %d off; an / on: %d, unbekannt oder zu alt / unknown or too old: %d\n",
+	fmt.Fprintf(stdout, "%d von %d aus (erklärt, nicht nachgewiesen), Stand %s / %d of %d off (declared, not proven); an / on: %d, unbekannt oder zu alt / unknown or too old: %d\n",
 		p.Off, p.Total, as, p.Off, p.Total, p.Counts[mdm.Error], p.Counts[mdm.Unknown])
 	if *dry {
 		return nil
 	}
-	return publish(ctx, *path, *folder, *conn, p)
+	return publish(ctx, c, *folder, *conn, p)
 }
 
 // publish puts a posture on mdm/{conn}/posture and waits until the broker has it.
-func publish(ctx context.Context, path, folder, conn string, p mdm.Posture) error {
-	c := defaults()
-	if err := config.Load(path, &c, false); err != nil {
-		return fmt.Errorf("%w: %w", errInput, err)
-	}
+func publish(ctx context.Context, c Config, folder, conn string, p mdm.Posture) error {
 	if err := topic.CheckID(conn); err != nil {
 		return fmt.Errorf("%w: --conn: %w", errUsage, err)
 	}
@@ -304,6 +312,9 @@ func publish(ctx context.Context, path, folder, conn string, p mdm.Posture) erro
 		}
 	}
 	conf, err := c.tls()
+	if err == nil {
+		err = c.names(conf, conn)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", errInput, err)
 	}

@@ -109,7 +109,7 @@ func TestImport(t *testing.T) {
 		return out.String(), err
 	}
 	out, err := call("--conn", "jamf", h.path("list.csv"))
-	if err != nil || !strings.HasPrefix(out, "2 von 4 aus, Stand ") {
+	if err != nil || !strings.HasPrefix(out, "2 von 4 aus (erklärt, nicht nachgewiesen), Stand ") {
 		t.Fatalf("%s, %v", out, err)
 	}
 	var p mdm.Posture
@@ -125,6 +125,23 @@ func TestImport(t *testing.T) {
 	if err != nil || p.Off != 2 || p.Total != 4 || !p.At.Equal(now.Add(-3*time.Hour)) || p.Counts[mdm.Unknown] != 1 || p.Evidence != mdm.Signed {
 		t.Errorf("%+v, %v", p, err)
 	}
+	// Times without an offset are the site's, whatever the machine's zone is, and are printed so.
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	minute := now.Add(-time.Hour).In(berlin)
+	h.file("plain.csv", "device;assistant;reported\nd-1;aus;"+minute.Format("02.01.2006 15:04")+"\n")
+	if out, err := call("--dry-run", h.path("plain.csv")); err != nil || !strings.Contains(out, "Stand "+minute.Format("02.01. 15:04")+" ") {
+		t.Errorf("%s, %v; want %s", out, err, minute)
+	}
+	zoned := h.conf
+	zoned.Timezone = "America/Los_Angeles" // there it would be in the future
+	h.file("bridge.json", zoned)
+	if out, err := call("--dry-run", h.path("plain.csv")); !errors.Is(err, errInput) {
+		t.Errorf("in another zone: %s, %v", out, err)
+	}
+	h.file("bridge.json", h.conf)
 	if _, err := call("--conn", "nanomdm", h.path("list.csv")); !errors.Is(err, errInput) {
 		t.Errorf("a bridge's own connector: %v", err)
 	}

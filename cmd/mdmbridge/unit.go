@@ -279,7 +279,8 @@ func examine(ctx context.Context, c Config, out io.Writer) error {
 		return err
 	}
 	defer s.close()
-	if _, err := c.tls(); err != nil {
+	conf, err := c.tls()
+	if err != nil {
 		return fmt.Errorf("%w: %w", errInput, err)
 	}
 	var errs []error
@@ -287,6 +288,12 @@ func examine(ctx context.Context, c Config, out io.Writer) error {
 		one, stop := context.WithTimeout(ctx, 20*time.Second)
 		err := n.backend.Health(one)
 		stop()
+		if missing := c.names(conf, n.id); missing != nil {
+			errs = append(errs, fmt.Errorf("%w: %w", errInput, missing))
+			if err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", n.id, err))
 			continue
