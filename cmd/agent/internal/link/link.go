@@ -10,8 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
@@ -37,6 +39,31 @@ type Link struct {
 	mu   sync.Mutex
 	last []byte // newest report
 	up   bool
+	said complaint
+}
+
+// quietFor is how long the same reason for having no connection is not said again.
+const quietFor = 10 * time.Minute
+
+// complaint is the last reason for having no connection that was said, and when.
+type complaint struct {
+	why string
+	at  time.Time
+}
+
+// due reports whether err is to be said at now: the first time, when the reason is another, and seldom as long as it is the same.
+func (c *complaint) due(now time.Time, err error) bool {
+	why := strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) { // ports of our side change
+			return -1
+		}
+		return r
+	}, err.Error())
+	if why == c.why && now.Sub(c.at) < quietFor {
+		return false
+	}
+	*c = complaint{why, now}
+	return true
 }
 
 // New makes a Link; Run connects.
@@ -47,6 +74,7 @@ func New(opt Options) (*Link, error) {
 	}
 	l := &Link{opt: opt}
 	o := paho.NewClientOptions().AddBroker(opt.Broker).SetClientID(id.String()).SetTLSConfig(opt.TLS).SetCleanSession(true).
+		SetProtocolVersion(4). // else a refusal is hidden behind that of an older version
 		SetKeepAlive(15 * time.Second).SetConnectRetry(true).SetConnectRetryInterval(2 * time.Second).SetMaxReconnectInterval(30 * time.Second).
 		SetConnectTimeout(10 * time.Second).SetOrderMatters(false)
 	will, err := l.presence(time.Now(), false)
@@ -58,6 +86,11 @@ func New(opt Options) (*Link, error) {
 	o.SetConnectionLostHandler(func(_ paho.Client, err error) {
 		l.set(false)
 		opt.Log.Warn("the site's broker is not reachable; leases go on without it", "err", err)
+	})
+	o.SetConnectionNotificationHandler(func(_ paho.Client, n paho.ConnectionNotification) {
+		if f, ok := n.(paho.ConnectionNotificationFailed); ok {
+			l.failed(time.Now(), f.Reason)
+		}
 	})
 	l.client = paho.NewClient(o)
 	return l, nil
@@ -126,6 +159,16 @@ func (l *Link) set(up bool) {
 	l.up = up
 }
 
+// failed says why there is no connection; it is tried again every few seconds.
+func (l *Link) failed(now time.Time, err error) {
+	l.mu.Lock()
+	due := l.said.due(now, err)
+	l.mu.Unlock()
+	if due {
+		l.opt.Log.Warn("no connection to the site's broker; trying again", "broker", l.opt.Broker, "err", err)
+	}
+}
+
 func (l *Link) connected(c paho.Client) {
 	t := c.Subscribe(topic.DeviceLockdownDesired(l.opt.Device), 1, func(_ paho.Client, m paho.Message) { l.arrived(m.Payload()) })
 	if !t.WaitTimeout(10*time.Second) || t.Error() != nil {
@@ -135,7 +178,7 @@ func (l *Link) connected(c paho.Client) {
 	c.Subscribe(topic.DeviceOnline(l.opt.Device), 0, func(_ paho.Client, m paho.Message) { l.heardOfUs(m.Payload()) })
 	l.present(true)
 	l.mu.Lock()
-	l.up = true
+	l.up, l.said = true, complaint{}
 	last := l.last
 	l.mu.Unlock()
 	l.opt.Log.Info("connected", "broker", l.opt.Broker)
