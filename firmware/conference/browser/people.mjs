@@ -104,6 +104,7 @@ export function devices ({ colour, hz }, real) {
     o.frequency.value = hz
     const gain = ctx.createGain()
     gain.gain.value = 0.3
+    window.voice = gain
     const to = ctx.createMediaStreamDestination()
     o.connect(gain).connect(to)
     o.start()
