@@ -239,3 +239,19 @@ func TestOldLeaving(t *testing.T) {
 		t.Errorf("got %q, want the lock taken back", c.ID)
 	}
 }
+
+// TestDeclaredAfterRestart: what a person had signed is still declared, not proven, before it is looked at again.
+func TestDeclaredAfterRestart(t *testing.T) {
+	for best, want := range map[Evidence]int{Signed: 1, Restrictions: 0} {
+		k, err := New(Default, []Device{{ID: "d-1", Platform: "linux"}}, func(Device) Caps { return Caps{Can: Default.Standing, Proves: Default.Standing, Best: best} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := k.Restore(at(time.Hour), []Record{{ID: "d-1", Heard: true, Proved: at(0).Wall}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if p := k.Posture(at(time.Hour)); p.Off != 1 || p.Declared() != want {
+			t.Errorf("%s: %+v, declared %d, want %d", best, p, p.Declared(), want)
+		}
+	}
+}

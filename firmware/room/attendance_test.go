@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"subrosa/firmware/journal"
 	"subrosa/firmware/roster"
 	"subrosa/firmware/session"
@@ -153,7 +155,16 @@ func TestImportedPostureIsRecorded(t *testing.T) {
 	h := build(t)
 	h.clock.now = epoch
 	h.posture(h.wants(mdm.Posture{Version: 1, Off: 2, Total: 5, At: epoch.Add(-time.Hour), Evidence: mdm.Signed, Counts: map[mdm.State]int{mdm.Declared: 2}}, topic.MDMPosture("jamf")))
-	if n := count(h.entries(), "lockdown.posture"); n != 1 {
-		t.Errorf("recorded %d times, want once", n)
+	if p := h.payloads("lockdown.posture"); len(p) != 1 || !strings.Contains(p[0], `"declared":true`) {
+		t.Errorf("recorded %q, want it once, as declared", p)
+	}
+	got := map[string]float64{}
+	h.measureDevices(func(d *prometheus.Desc, v float64, labels ...string) {
+		if d == postureDesc {
+			got[labels[1]] = v
+		}
+	})
+	if got["off"] != 0 || got["declared"] != 2 || got["managed"] != 5 {
+		t.Errorf("figures %v", got)
 	}
 }
