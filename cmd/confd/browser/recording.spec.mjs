@@ -185,6 +185,8 @@ step('a stricter session ends it, the file stays, and nobody can ask again', asy
   await clerk.page.locator('[data-do="record-save"]').waitFor()
   const { frames, counts } = has(await save(clerk, 'before.webm'), [clerk.colour])
   assert.ok(counts[0] >= 1, `of ${frames} pictures ${counts[0]} have the clerk`)
+  await chair.page.locator('.raise [data-raise]').waitFor() // the chair is asked at once, not only in a list
+  for (const p of people) assert.equal(await p.page.locator('.raise').isVisible(), p === chair)
   await chair.toggle('people')
   assert.equal(await chair.page.locator('[data-do="record-ask"]').count(), 0, 'no button')
   await chair.page.evaluate(() => window.conference.say({ t: 'record', id: '0123456789abcdef', what: 'ask' })) // a page that would ask all the same

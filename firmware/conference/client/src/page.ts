@@ -203,7 +203,7 @@ class Screen {
       declare: h('div', { class: 'declare', role: 'alert', hidden: true }, h('p', {}, t('declareAsk')),
         h('button', { class: 'main', 'data-declare': 'yes', click: () => { void this.call.declare(true) } }, t('declareYes')),
         h('button', { 'data-declare': 'no', click: () => { void this.call.declare(false) } }, t('declareNot'))),
-      raise: h('div', { class: 'declare', role: 'alert', hidden: true }, h('p', {}, t('raise')), h('button', { class: 'main', 'data-raise': '', click: () => { this.call.raise() } }, t('raiseYes')),
+      raise: h('div', { class: 'raise', role: 'alert', hidden: true }, h('p', {}, t('raise')), h('button', { class: 'main', 'data-raise': '', click: () => { this.call.raise() } }, t('raiseYes')),
         h('button', { 'data-raise-end': '', click: () => { this.call.endForAll() } }, t('endAll'))),
       panel: h('aside', { class: 'panel', tabindex: -1, hidden: true }), sound: h('button', { class: 'main', hidden: true, click: () => { this.tiles.unblock(); set(p.sound!, { hidden: true }) } }, t('sound'))
     }
