@@ -49,7 +49,8 @@ func TestServe(t *testing.T) {
 	m.Handle("/access/", d.Handler())
 	m.HandleFunc("GET /room/ratssaal", func(w http.ResponseWriter, r *http.Request) {
 		id, v := d.Decide(r, "ratssaal")
-		fmt.Fprintf(w, "room: %s %s may=%v lobby=%v %s", id.Member, id.Role, v.May, v.Lobby, v.Reason)
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, "<link rel=icon href=data:,>room: %s %s may=%v lobby=%v %s", id.Member, id.Role, v.May, v.Lobby, v.Reason)
 	})
 	m.HandleFunc("POST /test/level/{level}", func(_ http.ResponseWriter, r *http.Request) { d.level = level.Level(r.PathValue("level")) })
 	m.HandleFunc("POST /test/remove/{member}", func(_ http.ResponseWriter, r *http.Request) { d.roster.Remove(time.Now(), r.PathValue("member")) })
