@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"path"
 	"regexp"
+	"strings"
 )
 
 // Limits of what is read.
@@ -17,8 +19,11 @@ const (
 	maxBundle = 2 << 30 // bytes
 )
 
-// errForm marks what cannot be read as a bundle.
-var errForm = errors.New("not a bundle")
+// errForm marks what cannot be read as a bundle, errRepacked what another program has packed out of one.
+var (
+	errForm     = errors.New("not a bundle")
+	errRepacked = errors.New("packed by another program")
+)
 
 // part is one file of the ZIP.
 type part struct {
@@ -102,11 +107,11 @@ func unpack(b []byte) (parts []part, exact bool, err error) {
 		total += f.CompressedSize64
 		switch {
 		case !knownName(f.Name):
-			return nil, false, fmt.Errorf("%w: a file called %q", errForm, f.Name)
+			return nil, false, foreign(f.Name)
 		case seen[f.Name]:
 			return nil, false, fmt.Errorf("%w: two files called %q", errForm, f.Name)
 		case f.Method != zip.Store || f.CompressedSize64 != f.UncompressedSize64:
-			return nil, false, fmt.Errorf("%w: %s is compressed", errForm, f.Name)
+			return nil, false, fmt.Errorf("%w: %w: %s is compressed", errForm, errRepacked, f.Name)
 		case total > uint64(len(b)): // parts that overlap
 			return nil, false, fmt.Errorf("%w: more in it than it has bytes", errForm)
 		}
@@ -126,6 +131,16 @@ func unpack(b []byte) (parts []part, exact bool, err error) {
 		return nil, false, fmt.Errorf("%w: %w", errForm, err)
 	}
 	return parts, same.ok(), nil
+}
+
+// foreign is the error of a name that pack does not write. Programs that pack a folder put its name before each, or name
+// folders too, and macOS adds a folder of its own.
+func foreign(name string) error {
+	_, below, _ := strings.Cut(name, "/")
+	if knownName(below) || strings.HasSuffix(name, "/") || strings.HasPrefix(name, "__MACOSX/") || path.Base(name) == ".DS_Store" {
+		return fmt.Errorf("%w: %w: a file called %q", errForm, errRepacked, name)
+	}
+	return fmt.Errorf("%w: a file called %q", errForm, name)
 }
 
 // comparer is a Writer that compares.

@@ -63,6 +63,7 @@ type Report struct {
 // Codes of faults.
 const (
 	faultUnreadable    = "unreadable"
+	faultRepacked      = "repacked"
 	faultMissingPart   = "part-missing"
 	faultLost          = "entries-missing"
 	faultNoPayload     = "payload-missing"
@@ -93,12 +94,15 @@ var faults = map[string]struct {
 	verdict Verdict
 	words   [2]string
 }{
-	faultUnreadable:    {Incomplete, [2]string{"nicht lesbar", "cannot be read"}},
-	faultMissingPart:   {Incomplete, [2]string{"Teil fehlt", "part is missing"}},
-	faultLost:          {Incomplete, [2]string{"Einträge fehlen", "entries are missing"}},
-	faultNoPayload:     {Incomplete, [2]string{"Inhalt fehlt ohne Löschbeleg, Eintrag", "payload is missing without a receipt, entry"}},
-	faultShort:         {Incomplete, [2]string{"endet vor dem Anker", "ends before the anchor"}},
-	faultContainer:     {Altered, [2]string{"Hülle verändert", "container altered"}},
+	faultUnreadable: {Incomplete, [2]string{"kein lesbares Nachweispaket", "not a readable bundle"}},
+	faultRepacked: {Incomplete, [2]string{"von einem anderen Programm neu gepackt; bitte die Datei prüfen, wie sie geschrieben wurde",
+		"packed again by another program; please check the file as it was written"}},
+	faultMissingPart: {Incomplete, [2]string{"Teil fehlt", "part is missing"}},
+	faultLost:        {Incomplete, [2]string{"Einträge fehlen", "entries are missing"}},
+	faultNoPayload:   {Incomplete, [2]string{"Inhalt fehlt ohne Löschbeleg, Eintrag", "payload is missing without a receipt, entry"}},
+	faultShort:       {Incomplete, [2]string{"endet vor dem Anker", "ends before the anchor"}},
+	faultContainer: {Altered, [2]string{"Hülle verändert, etwa neu gepackt; bitte die Datei prüfen, wie sie geschrieben wurde",
+		"container altered, such as by packing again; please check the file as it was written"}},
 	faultExtraPart:     {Altered, [2]string{"Teil hinzugefügt", "part added"}},
 	faultSum:           {Altered, [2]string{"Prüfsumme falsch", "sum differs"}},
 	faultForm:          {Altered, [2]string{"nicht in der Form, in der das Gerät schreibt", "not in the form the unit writes"}},
@@ -167,7 +171,7 @@ func (r *Report) Text(lang string) string {
 	}
 	say([2]string{"Gerät %s, Einträge %d–%d (%d), Inhalte %d, gelöscht mit Beleg %d", "Unit %s, entries %d–%d (%d), payloads %d, deleted with receipt %d"},
 		printable(r.Unit), r.First, r.Last, r.Entries, r.Payloads, r.Deleted)
-	say([2]string{"Checkpoint %d: %s", "Checkpoint %d: %s"}, r.Size, r.Short)
+	say([2]string{"Prüfsumme (Checkpoint) %d: %s", "Checkpoint %d: %s"}, r.Size, r.Short)
 	say([2]string{"Schlüssel %s", "Key %s"}, r.Key)
 	for _, a := range r.Anchors {
 		say([2]string{"Anker: Checkpoint %d, bezeugt von %s%s", "Anchor: checkpoint %d, vouched for by %s%s"}, a.Size, a.by(l), a.when(l))

@@ -53,14 +53,28 @@ func TestTricks(t *testing.T) {
 	}
 	expect(t, build(func(*zip.Writer) {}), trust, bundle.Altered, "container-altered") // packed again by another program
 	for name, more := range map[string]func(*zip.Writer){
+		"compressed":     put(zip.FileHeader{Name: "proofs/1.tlog-proof", Method: zip.Deflate}, make([]byte, 50<<20)),
+		"in a folder":    put(zip.FileHeader{Name: "november/entries.jsonl"}, nil),
+		"absolute":       put(zip.FileHeader{Name: "/entries.jsonl"}, nil),
+		"folder":         put(zip.FileHeader{Name: "proofs/"}, nil),
+		"macOS":          put(zip.FileHeader{Name: "__MACOSX/._entries.jsonl"}, []byte("x")),
+		"macOS's window": put(zip.FileHeader{Name: ".DS_Store"}, []byte("x")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := build(more)
+			expect(t, b, trust, bundle.Incomplete, "repacked")
+			r := bundle.Verify(b, trust)
+			if de, en := r.Text("de"), r.Text("en"); !strings.Contains(de, "neu gepackt") || strings.Contains(de, "not ") || !strings.Contains(en, "packed again") {
+				t.Errorf("German people read %q, others %q", de, en)
+			}
+		})
+	}
+	for name, more := range map[string]func(*zip.Writer){
 		"duplicate":   put(zip.FileHeader{Name: "entries.jsonl"}, nil),
 		"path":        put(zip.FileHeader{Name: "../../etc/cron.d/x"}, nil),
-		"absolute":    put(zip.FileHeader{Name: "/entries.jsonl"}, nil),
 		"backslash":   put(zip.FileHeader{Name: `proofs\1.tlog-proof`}, nil),
 		"proof path":  put(zip.FileHeader{Name: "proofs/../1.tlog-proof"}, nil),
-		"folder":      put(zip.FileHeader{Name: "proofs/"}, nil),
 		"case":        put(zip.FileHeader{Name: "ENTRIES.JSONL"}, nil),
-		"bomb":        put(zip.FileHeader{Name: "proofs/1.tlog-proof", Method: zip.Deflate}, make([]byte, 50<<20)),
 		"empty name":  put(zip.FileHeader{Name: ""}, nil),
 		"many files":  func(z *zip.Writer) { manyFiles(t, z) },
 		"nested name": put(zip.FileHeader{Name: "a/b/c/d"}, []byte("x")),

@@ -86,11 +86,14 @@ func (v *verifier) run(b []byte) {
 		return
 	}
 	parts, exact, err := unpack(b)
-	if err != nil {
-		v.r.fault(faultUnreadable, "%v", err)
+	switch {
+	case errors.Is(err, errRepacked):
+		v.r.fault(faultRepacked, "ZIP")
 		return
-	}
-	if !exact {
+	case err != nil:
+		v.r.fault(faultUnreadable, "%s", strings.TrimPrefix(err.Error(), errForm.Error()+": "))
+		return
+	case !exact:
 		v.r.fault(faultContainer, "ZIP")
 	}
 	for _, p := range parts {
