@@ -104,7 +104,7 @@ func (f *exportFlags) run(cmd *cobra.Command) error {
 	if err := upload(cmd.Context(), folder, files); err != nil {
 		return err
 	}
-	return f.tell(cmd.OutOrStdout(), a, files)
+	return f.tell(cmd.OutOrStdout(), a, entries, files)
 }
 
 // files makes the files, with the bundle if it is wanted, and what the unit's key and last checkpoint tell if they are here.
@@ -117,6 +117,9 @@ func (f *exportFlags) files(a compliance.Assessment, period compliance.Period, s
 	var proof []export.File
 	if f.bundle {
 		file, report, err := proofFile(f.state, period, key, stderr)
+		if errors.Is(err, evidence.ErrEmpty) {
+			return nil, fmt.Errorf("--bundle: there is nothing to prove from %s to %s: %w; another period, or no --bundle", f.from, f.to, err)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -194,7 +197,7 @@ type exported struct {
 	Bytes int    `json:"bytes"`
 }
 
-func (f *exportFlags) tell(w io.Writer, a compliance.Assessment, files []export.File) error {
+func (f *exportFlags) tell(w io.Writer, a compliance.Assessment, entries []compliance.Numbered, files []export.File) error {
 	count := map[compliance.Status]int{}
 	for _, r := range a.Results {
 		count[r.Status]++
@@ -211,6 +214,10 @@ func (f *exportFlags) tell(w io.Writer, a compliance.Assessment, files []export.
 	for _, l := range list {
 		fmt.Fprintf(w, "%9d  %s\n", l.Bytes, filepath.Join(f.out, filepath.FromSlash(l.File)))
 	}
+	if a.Figures.All.Count == 0 {
+		_, err := fmt.Fprintf(w, "Von %s bis %s steht nichts im Protokoll%s: Die Dateien belegen nichts, auch nicht, dass nichts war.\n", f.from, f.to, reach(entries, a.Figures.Period.From.Location()))
+		return err
+	}
 	var parts []string
 	for _, s := range compliance.Statuses {
 		if count[s] > 0 {
@@ -220,6 +227,15 @@ func (f *exportFlags) tell(w io.Writer, a compliance.Assessment, files []export.
 	_, err := fmt.Fprintf(w, "%d Einträge, %d nichtöffentliche Teile, %d Meldungen. Vorschlag je Anforderung: %s.\n",
 		a.Figures.All.Count, len(closed), len(a.Figures.Alarms), strings.Join(parts, ", "))
 	return err
+}
+
+// reach says from when until when a journal has entries, days in zone, for the end of a clause.
+func reach(entries []compliance.Numbered, zone *time.Location) string {
+	if len(entries) == 0 {
+		return " (es ist leer)"
+	}
+	day := func(n compliance.Numbered) string { return n.Time.In(zone).Format(time.DateOnly) }
+	return fmt.Sprintf(" (es reicht von %s bis %s)", day(entries[0]), day(entries[len(entries)-1]))
 }
 
 // writeFiles writes files below dir. If one is there with other contents nothing is written, unless replace: people

@@ -63,6 +63,11 @@ func TestExport(t *testing.T) {
 		t.Errorf("the same again: exit %d, %s%s", again.code, again.out, again.stderr)
 	}
 
+	empty := strings.Fields("export --room " + compliancetest.Room + " --from 2027-03-01 --to 2027-03-31 --state " + state + " --out " + filepath.Join(t.TempDir(), "leer"))
+	if got := command(empty...); got.code != exitOK || !strings.Contains(got.out, "Von 2027-03-01 bis 2027-03-31 steht nichts im Protokoll (es reicht von 2026-11-") || strings.Contains(got.out, "0 Einträge") {
+		t.Errorf("a period without an entry: exit %d, %s%s", got.code, got.out, got.stderr)
+	}
+
 	sheet := filepath.Join(out, "grundschutz-check.csv")
 	filled := []byte("what the officer has entered")
 	if err := os.WriteFile(sheet, filled, 0o600); err != nil {

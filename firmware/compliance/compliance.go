@@ -135,6 +135,9 @@ func (t Tally) Text(lang string) string {
 	if t.Total == 0 && t.Of == (Text{}) {
 		return Text{"nicht gemessen", "not measured"}.In(lang)
 	}
+	if t.Total == 0 {
+		return fmt.Sprintf(Text{"nicht gemessen, bei 0 %s im Zeitraum", "not measured, with 0 %s in the period"}.In(lang), t.Of.In(lang))
+	}
 	form := "%d von %d %s geprüft, davon %d in Ordnung"
 	if lang == "en" {
 		form = "%d of %d %s examined, %d of them in order"

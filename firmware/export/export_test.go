@@ -80,8 +80,11 @@ func TestFilesAreTheSameTwice(t *testing.T) {
 
 func TestEmptyPeriod(t *testing.T) {
 	files := exported(t, nil)
-	if !strings.Contains(string(files["oscal/poam.json"]), "nichts offen") {
-		t.Error("the POA&M of an empty period names something")
+	if poam := string(files["oscal/poam.json"]); strings.Contains(poam, "nichts offen") || !strings.Contains(poam, "nichts gemessen") {
+		t.Error("the POA&M of an empty period does not say that nothing was measured")
+	}
+	if sheet := string(files["grundschutz-check.csv"]); strings.Contains(sheet, "0 von 0") || !strings.Contains(sheet, "nicht gemessen, bei 0 nichtöffentlichen Teilen im Zeitraum") {
+		t.Error("the check of an empty period counts nothing as in order")
 	}
 }
 
@@ -241,15 +244,19 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Skip("no pdftotext here (poppler-utils)")
 	}
-	path := filepath.Join(t.TempDir(), "bericht.pdf")
-	if err := os.WriteFile(path, exported(t, compliancetest.Month(t))["bericht.pdf"], 0o600); err != nil {
-		t.Fatal(err)
+	read := func(entries []journal.Entry) string {
+		path := filepath.Join(t.TempDir(), "bericht.pdf")
+		if err := os.WriteFile(path, exported(t, entries)["bericht.pdf"], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(pdftotext, "-layout", path, "-").CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return strings.Join(strings.Fields(string(out)), " ")
 	}
-	out, err := exec.Command(pdftotext, "-layout", path, "-").CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	text := strings.Join(strings.Fields(string(out)), " ")
+	month := compliancetest.Month(t)
+	text := read(month)
 	for _, want := range []string{"Stadt Musterstadt · Großer Ratssaal", "01.11.2026 bis 30.11.2026", "Über den Status entscheidet", "Nicht messbar sind",
 		"INF.10.A3", "Hausregel (keine Anforderung des BSI)", "61 %", "abgebrochen", "fenster-nord", "ohne Antwort", "CC BY-SA 4.0", "Prüfsumme (Checkpoint):",
 		"Unterschrift: Sitzungsleitung", "Unterschrift: Informationssicherheitsbeauftragte/r", "Seite 1 von"} {
@@ -260,6 +267,16 @@ func TestReport(t *testing.T) {
 	for _, never := range []string{"INF.10.A2 ", "{pages}", "Täter", "VS-NfD", "map["} {
 		if strings.Contains(text, never) {
 			t.Errorf("the report says %q", never)
+		}
+	}
+	before := month[0]
+	before.Time = before.Time.AddDate(-1, 0, 0)
+	for want, entries := range map[string][]journal.Entry{"Das Protokoll der Einheit ist leer": nil, "gelesen bis Nr. 1 vom": {before}} {
+		switch text := read(entries); {
+		case !strings.Contains(text, want), !strings.Contains(text, "belegt deshalb nichts"), !strings.Contains(text, "Nichts aufgezeichnet"):
+			t.Errorf("without an entry in the period the report does not say so: want %q in %q", want, text)
+		case strings.Contains(text, "Keine Meldung"), strings.Contains(text, "Grundlage sind Einträge"):
+			t.Errorf("without an entry in the period the report says %q", text)
 		}
 	}
 }

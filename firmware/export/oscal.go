@@ -188,7 +188,12 @@ func (e *export) poam() *oscal.POAM {
 				Props:       []oscal.Prop{oscal.Own("log-index", strconv.FormatUint(a.Seq, 10))}})
 		}
 	}
-	if len(p.Items) == 0 {
+	switch {
+	case len(p.Items) > 0:
+	case e.Figures.All.Count == 0:
+		p.Items = []oscal.Item{{UUID: e.run("item/none"), Title: "Im Zeitraum wurde nichts gemessen",
+			Description: "Das Protokoll der Einheit hat im Zeitraum keinen Eintrag. Alles ist auf anderem Weg zu prüfen."}}
+	default:
 		p.Items = []oscal.Item{{UUID: e.run("item/none"), Title: "Im Zeitraum nichts offen, was gemessen wurde",
 			Description: "Was nicht gemessen wurde, ist auf anderem Weg zu prüfen."}}
 	}

@@ -122,7 +122,7 @@ func (e *export) requirement(r compliance.Result) [][]cell {
 func (e *export) sessions(p paper) {
 	p.heading("Sitzungen")
 	if len(e.Figures.Sessions) == 0 {
-		p.text("Keine Sitzung im Zeitraum.")
+		p.text(e.none("Keine Sitzung im Zeitraum."))
 		return
 	}
 	var rows [][]cell
@@ -223,7 +223,7 @@ func unproven(slugs []string) string {
 func (e *export) alarms(p paper) {
 	p.heading("Befunde mit Meldung")
 	if len(e.Figures.Alarms) == 0 {
-		p.text("Keine Meldung im Zeitraum. Das gilt nur für das Geprüfte: siehe Abdeckung je Sitzung und „nicht messbar“.")
+		p.text(e.none("Keine Meldung im Zeitraum. Das gilt nur für das Geprüfte: siehe Abdeckung je Sitzung und „nicht messbar“."))
 		return
 	}
 	var rows [][]cell
@@ -269,8 +269,7 @@ func coverageDE(c string) string { return germanCoverage.Replace(c) }
 func (e *export) proof(p paper) error {
 	p.heading("Nachweis")
 	f := e.Figures
-	p.text(fmt.Sprintf("Grundlage sind Einträge des verketteten Protokolls (%s), gelesen bis Nr. %d vom %s. Die Kette zeigt spätere Änderungen nur gegen eine außerhalb aufbewahrte Prüfsumme. Sie zeigt nicht, dass richtig gemessen wurde.",
-		evidence(f.All), f.StandSeq, e.moment(e.stand())))
+	p.text(e.ground())
 	for _, s := range [][2]string{{"Software: ", strings.Join(f.Software, ", ")}, {"Raumregeln (Prüfsummen): ", strings.Join(f.Policies, ", ")}} {
 		if s[1] != "" {
 			p.text(s[0] + s[1])
@@ -288,6 +287,28 @@ func (e *export) proof(p paper) error {
 		}
 	}
 	return nil
+}
+
+// ground says which entries the report rests on.
+func (e *export) ground() string {
+	f := e.Figures
+	read := fmt.Sprintf("gelesen bis Nr. %d vom %s", f.StandSeq, e.moment(e.stand()))
+	switch {
+	case f.StandSeq == 0:
+		return "Das Protokoll der Einheit ist leer. Dieser Bericht belegt deshalb nichts: weder dass alles in Ordnung war noch das Gegenteil."
+	case f.All.Count == 0:
+		return "Das verkettete Protokoll, " + read + ", hat im Zeitraum keinen Eintrag. Dieser Bericht belegt deshalb nichts: weder dass alles in Ordnung war noch das Gegenteil."
+	}
+	return fmt.Sprintf("Grundlage sind Einträge des verketteten Protokolls (%s), %s. Die Kette zeigt spätere Änderungen nur gegen eine außerhalb aufbewahrte Prüfsumme. Sie zeigt nicht, dass richtig gemessen wurde.",
+		evidence(f.All), read)
+}
+
+// none returns what is said where a period shows nothing of a kind, unless it has no entry at all: then nobody looked.
+func (e *export) none(words string) string {
+	if e.Figures.All.Count > 0 {
+		return words
+	}
+	return "Nichts aufgezeichnet: Das Protokoll hat im Zeitraum keinen Eintrag."
 }
 
 func (e *export) signatures(p paper) {
