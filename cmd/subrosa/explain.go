@@ -127,7 +127,7 @@ func explain(w io.Writer, p *policy.Policy, rules []policy.Rule, lang string) er
 	var b strings.Builder
 	say := func(de, en string) string { return policy.Text{DE: de, EN: en}.In(lang) }
 	fmt.Fprintf(&b, "%s: %s\n", p.ID, p.Text.In(lang))
-	fmt.Fprintf(&b, say("Höchste Stufe: %s. Hash: %s\n", "Highest level: %s. Hash: %s\n"), p.Highest.Words().In(lang), p.Hash)
+	fmt.Fprintf(&b, say("Höchste Stufe: %s. Prüfsumme: %s\n", "Highest level: %s. Hash: %s\n"), p.Highest.Words().In(lang), p.Hash)
 	for i := range rules {
 		r := &rules[i]
 		x := explainRule(r, lang)

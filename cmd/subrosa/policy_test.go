@@ -90,7 +90,7 @@ func TestPolicyExplain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for lang, want := range map[string][]string{"de": {"Bedingung:", "Höchste Stufe:", "Hausregel", "alle Fenster geschlossen", "Vorschlag an die Sitzungsleitung"},
+		for lang, want := range map[string][]string{"de": {"Bedingung:", "Höchste Stufe:", "Prüfsumme: ", "Hausregel", "alle Fenster geschlossen", "Vorschlag an die Sitzungsleitung"},
 			"en": {"Condition:", "Highest level:", "Hausregel", "all windows closed", "is proposed to interrupt"}} {
 			got := command("policy", "explain", "--lang", lang, path)
 			for _, r := range p.Rules {
