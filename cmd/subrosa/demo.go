@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -33,6 +34,10 @@ place of a microphone and a receiver; a scripted session leads the room from pub
 				return err
 			}
 			o.State = abs
+			o.Screen = screen(runtime.GOOS, os.Getenv)
+			if o.Headless && !o.Once && !o.JSON {
+				return usage(errors.New("--headless alone shows nothing and never ends: add --once, --json or both"))
+			}
 			if out != "" && !o.Once {
 				return usage(errors.New("--out goes with --once: an endless demo has no end to export"))
 			}
@@ -58,6 +63,11 @@ place of a microphone and a receiver; a scripted session leads the room from pub
 	f.StringVar(&out, "out", "", "with --once: `folder` for exports, evidence bundle and pin")
 	complete(c, "scenario", demo.Scenarios()...)
 	return c
+}
+
+// screen says whether somebody sits before this machine: on Linux a graphical session names its display.
+func screen(goos string, env func(string) string) bool {
+	return goos != "linux" || env("DISPLAY") != "" || env("WAYLAND_DISPLAY") != ""
 }
 
 // leave writes what an officer gets of a run: the same commands as anybody's.

@@ -64,6 +64,7 @@ func TestExitCodes(t *testing.T) {
 		{"version now", exitUsage, "accepts 0"},
 		{"replya", exitUsage, `did you mean "replay"`},
 		{"demoo", exitUsage, "no command"},
+		{"demo --headless --state /nonexistent", exitUsage, "--once"},
 		{"--bogus", exitUsage, "--bogus"},
 		{"replay", exitUsage, "at least 1"},
 		{"replay --bogus " + good, exitUsage, "--bogus"},
@@ -304,4 +305,16 @@ func FuzzArguments(f *testing.F) {
 			t.Errorf("%q: exit %d", args, got.code)
 		}
 	})
+}
+
+func TestScreen(t *testing.T) {
+	for _, tt := range []struct {
+		goos, set string
+		want      bool
+	}{{"linux", "", false}, {"linux", "DISPLAY", true}, {"linux", "WAYLAND_DISPLAY", true}, {"linux", "SSH_CONNECTION", false}, {"darwin", "", true}} {
+		env := func(name string) string { return map[string]string{tt.set: ":0", "": ""}[name] }
+		if got := screen(tt.goos, env); got != tt.want {
+			t.Errorf("%s with %q set: got %v", tt.goos, tt.set, got)
+		}
+	}
 }

@@ -31,6 +31,7 @@ type Options struct {
 	State    string  // folder; everything in its part "demo" is made anew
 	Speed    float64 // scenario seconds per second
 	Headless bool    // no words for people
+	Screen   bool    // a browser can be opened on this machine
 	Once     bool    // end when everything expected has been seen, or it is too late
 	JSON     bool    // each event as a JSON line
 	Lang     string
@@ -303,8 +304,29 @@ func (d *demo) greet(url, clerk string) {
 		d.say("  Die Geräteverwaltung „synthetisch“ und ihre Geräte gibt es nicht: Sie zeigt, wie die Sperre der Assistenten gezählt wird.",
 			"  The device management \"synthetisch\" and its devices do not exist: it shows how the lock of assistants is counted.")
 	}
+	d.elsewhere()
 	d.say("  Der Ablauf dauert %.0f s und beginnt dann von vorn. Ende mit Strg-C.",
 		"  The scene lasts %.0f s and then begins again. End with Ctrl-C.", d.scenario.lasts/d.Speed)
+	d.say("", "")
+}
+
+// elsewhere says how the links are opened from another machine, on one without a screen: they are of this machine alone.
+func (d *demo) elsewhere() {
+	if d.Screen {
+		return
+	}
+	d.say("", "")
+	d.say("  Hier ist kein Bildschirm. Die Links gelten auf diesem Rechner; von einem anderen öffnet man sie, während dort dies läuft:",
+		"  There is no screen here. The links are of this machine; to open them on another, run this there meanwhile:")
+	forward := ""
+	for _, a := range []string{d.pages, d.wall, strings.TrimPrefix(d.meeting, "http://")} {
+		if _, port, err := net.SplitHostPort(a); err == nil {
+			forward += fmt.Sprintf(" -L %s:127.0.0.1:%s", port, port)
+		}
+	}
+	d.say("    ssh -N%s NAME", "    ssh -N%s NAME", forward)
+	d.say("  Ohne Browser: subrosa demo --headless --once --json zeigt den Ablauf als Zeilen und prüft ihn.",
+		"  Without a browser: subrosa demo --headless --once --json shows the scene as lines and checks it.")
 	d.say("", "")
 }
 

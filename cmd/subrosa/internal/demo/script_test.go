@@ -95,3 +95,22 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("%q does not say why", got)
 	}
 }
+
+// TestElsewhere: who has no screen here learns how to see the pages on another machine, who has one does not.
+func TestElsewhere(t *testing.T) {
+	for lang, want := range map[string]string{"de": "kein Bildschirm", "en": "no screen"} {
+		var out strings.Builder
+		d := &demo{Options: Options{Lang: lang, Err: &out}, pages: "127.0.0.1:8080", wall: "127.0.0.1:8081", meeting: "http://localhost:8082"}
+		d.elsewhere()
+		for _, part := range []string{want, "ssh -N -L 8080:127.0.0.1:8080 -L 8081:127.0.0.1:8081 -L 8082:127.0.0.1:8082 NAME\n", "subrosa demo --headless --once --json"} {
+			if !strings.Contains(out.String(), part) {
+				t.Errorf("%s: %q does not say %q", lang, out.String(), part)
+			}
+		}
+		out.Reset()
+		d.Screen = true
+		if d.elsewhere(); out.Len() > 0 {
+			t.Errorf("with a screen: %q", out.String())
+		}
+	}
+}
