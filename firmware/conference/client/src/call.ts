@@ -1,24 +1,31 @@
-// Call ties line, group and media together and keeps the rules. It draws nothing: page.ts does.
+// Call ties line, group and media together and keeps the rules: door.ts has who waits to come in, speech.ts what is said, commits.ts
+// what this device changes, sources.ts what it sends, lifeline.ts the line. It draws nothing: page.ts does.
 //
 // A line that is lost is taken up again where it ended, with the same keys. Whatever else goes wrong ends one way: keys and
 // pictures are dropped, and this device joins anew with a new leaf. Its signature key, which the binding names, stays for as
 // long as the page does.
+import { Asks } from './asks'
 import { fromBase64, toBase64, utf8, hex, type Bytes } from './bytes'
-import { judge, signAdmission, type Level } from './binding'
+import { judge, type Level } from './binding'
+import { Commits } from './commits'
 import { Consent } from './consent'
+import { Door } from './door'
 import type { Bound } from './entry'
 import type { Source } from './frames'
-import { Group, newTicket, sign, type Device, type Member, type Ticket, type Turn } from './group'
+import { Group, newTicket, sign, type Device, type Judge, type Member, type Ticket, type Turn } from './group'
 import { handKeys, heardFirst } from './keys'
-import { Media, type Incoming, type Wanted } from './media'
-import { Refusal } from './refusal'
-import { PROTOCOL, dial, type FromServer, type Joined, type Knock, type Line, type State, type StuckWhy, type Task, type Text, type ToServer } from './signal'
-import { mayOrder, readWord, tellsCode, type Self, type Word } from './words'
+import { Lifeline } from './lifeline'
+import { Media, type Incoming } from './media'
+import { Refusal, describe } from './refusal'
+import { Renewal } from './renewal'
+import { PROTOCOL, type FromServer, type Joined, type Knock, type State, type StuckWhy, type Text, type ToServer } from './signal'
+import { Sources } from './sources'
+import { Speech, type Chat } from './speech'
+import { wanted } from './wanted'
+import { tellsCode, type Self, type Word } from './words'
 import type { TrackCount } from './wire'
 
 export type Phase = 'connecting' | 'lobby' | 'waiting' | 'in' | 'lost' | 'over'
-
-export interface Chat { from: string, role: string, text: string, at: number, own: boolean }
 
 export type NoteWhat = 'sealed' | 'joined' | 'left' | 'frames' | 'commit' | 'tripwire' | 'muted' | 'please-mute' | 'passkey' | 'level' | 'server' | 'stream-on' | 'stream-off'
 export interface Note { what: NoteWhat, who?: string, detail?: string, text?: Text }
@@ -27,7 +34,6 @@ export interface Options { url: string, workerUrl: string, origin: string, devic
 
 export interface CallEvents { changed: () => void, note: (n: Note) => void, record: (what: 'start' | 'pause' | 'resume' | 'stop') => void }
 
-const RETRY = [200, 400, 800] // ms between attempts to come back; then 1 s each
 const levels: readonly Level[] = ['public', 'internal', 'nonpublic', 'confidential']
 
 export class Call {
@@ -40,35 +46,83 @@ export class Call {
   stuck = false
   media: Media | undefined
   self: Self
-  readonly chat: Chat[] = []
-  readonly knocks = new Map<string, Knock>()
-  readonly selves = new Map<number, Self>()
   readonly consent = new Consent({
     say: (id, what) => { void this.say({ t: 'record', id, what }).catch((err: unknown) => { console.warn('conference:', err) }) },
     record: (what) => { this.on.record(what) },
     tell: (what) => { this.#send({ type: 'recording', what }) }
   })
 
+  readonly asks = new Asks((m) => { this.#send(m) }, (leaf) => this.person(leaf))
+  readonly #line: Lifeline
+
+  readonly #door = new Door({
+    seat: () => this.joined,
+    group: () => this.#group,
+    ticket: () => this.#ticket,
+    binding: () => this.o.bound.binding,
+    sign: (m) => sign(this.o.device, m),
+    judge: () => this.#judge(),
+    serial: (run) => { this.#serial(run) },
+    send: (m) => { this.#send(m) },
+    changed: () => { this.on.changed() },
+    otherPasskey: (who) => { this.on.note({ what: 'passkey', who }) }
+  })
+
+  readonly #speech = new Speech({
+    group: () => this.#group,
+    silent: () => this.stuck,
+    self: () => this.self,
+    role: () => this.role,
+    send: (message, n) => { this.#send({ type: 'application', group: this.#groupId, message, n }) },
+    nameOf: (leaf) => this.nameOf(leaf),
+    consent: (from, id, what) => { this.consent.heard(from.leaf, from.role, id, what) },
+    muted: async (by) => {
+      await this.turnOff('microphone')
+      this.on.note({ what: 'muted', who: this.nameOf(by.leaf) })
+    },
+    joined: (leaf) => { this.on.note({ what: 'joined', who: this.nameOf(leaf) }) },
+    changed: () => { this.on.changed() }
+  })
+
+  readonly #commits = new Commits({
+    group: () => this.#group,
+    id: () => this.#groupId,
+    ready: () => this.phase === 'in' && !this.stuck,
+    send: (m) => { this.#send(m) },
+    refused: (err) => { this.on.note({ what: 'commit', detail: describe(err) }) }
+  })
+
+  readonly #sources = new Sources({
+    outlet: () => this.media,
+    said: (source, on) => { this.#send({ type: 'mute', source, muted: !on }) },
+    mine: (source, on) => this.#mine(source, on),
+    unsealed: (source) => { this.on.note({ what: 'sealed', detail: source }) },
+    changed: () => { this.on.changed() }
+  })
+
+  readonly #renewal = new Renewal(() => this.phase === 'in', () => { void this.media?.renew() })
+
   #group: Group | undefined
   #groupId = ''
   #tag = 0
   #ticket: Ticket | undefined
-  #line: Line | undefined
-  #round = 0
-  #seen = 0
-  #attempt = 0
   #level: Level = 'public'
-  #task: Task | undefined
-  #refresh = false
-  #flying = false
-  #admitted = new Map<string, string>() // members this chair's device has let in, and their passkeys
-  #tracks = new Map<Source, MediaStreamTrack>()
+  #declined = false
   #tail: Promise<unknown> = Promise.resolve()
-  #said = new Map<number, { word: Word, to: string }>() // by number, for those that come too late
-  #saying = 0
 
-  constructor (readonly o: Options, readonly on: CallEvents) { this.self = o.self }
+  constructor (readonly o: Options, readonly on: CallEvents) {
+    this.self = o.self
+    this.#line = new Lifeline(o.url, {
+      hello: (seen) => this.#hello(seen),
+      opened: () => { this.on.changed() },
+      message: (m) => { this.#hear(m) },
+      lost: () => { this.#lineLost() }
+    })
+  }
 
+  get knocks (): ReadonlyMap<string, Knock> { return this.#door.knocks }
+  get chat (): readonly Chat[] { return this.#speech.chat }
+  get selves (): ReadonlyMap<number, Self> { return this.#speech.selves }
   get members (): Member[] { return this.#group?.members ?? [] }
   member (leaf: number): Member | undefined { return this.#group?.member(leaf) }
   get leaf (): number { return this.#group?.leaf ?? -1 }
@@ -83,20 +137,16 @@ export class Call {
     return name || (this.#group?.member(leaf)?.member ?? '?')
   }
 
-  start (): void {
-    const round = ++this.#round
-    this.#line = dial(this.o.url, this.#attempt, {
-      message: (m) => { if (round === this.#round) this.#hear(m) },
-      closed: () => { if (round === this.#round) this.#lineLost() }
-    })
-    this.#send({
+  start (): void { this.#line.open() }
+
+  #hello (seen: number): ToServer {
+    return {
       type: 'hello', protocol: PROTOCOL, companion: this.self.mode === 'companion', declaration: this.self.alone,
-      ...(this.joined !== undefined && this.phase === 'lost' && { resume: this.joined.resume, seen: this.#seen })
-    })
-    this.on.changed()
+      ...(this.joined !== undefined && this.phase === 'lost' && { resume: this.joined.resume, seen })
+    }
   }
 
-  #send (m: ToServer): void { this.#line?.send(m) }
+  #send (m: ToServer): void { this.#line.send(m) }
 
   // serial takes what comes one after the other, in the server's order.
   #serial (run: () => Promise<void> | void): void {
@@ -111,7 +161,7 @@ export class Call {
     if (m.type === 'committed' && m.group === this.#groupId) this.media?.hold(m.epoch) // nothing goes out any more with the keys of an epoch that is over
     if (m.type === 'answer') { this.media?.answered(m.n, m.sdp); return }
     this.#serial(async () => {
-      if ('seq' in m && m.type !== 'joined') this.#seen = Math.max(this.#seen, m.seq)
+      this.#line.took(m)
       await this.#take(m)
       this.on.changed()
     })
@@ -127,13 +177,13 @@ export class Call {
         break
       case 'state': await this.#stated(m); break
       case 'found': await this.#found(m.group, m.tag, m.suite); break
-      case 'knock': this.#knocked(m); break
-      case 'task': this.#task = m; await this.#pump(); break
+      case 'knock': this.#door.knocked(m); break
+      case 'task': await this.#commits.asked(m); break
       case 'committed': if (m.group === this.#groupId) await this.#committed(fromBase64(m.commit)); break
-      case 'commit-refused': if (m.group === this.#groupId) await this.#commitRefused(m.why); break
-      case 'application-refused': if (m.group === this.#groupId) await this.#sayAgain(m.n); break
+      case 'commit-refused': if (m.group === this.#groupId) await this.#commits.cameSecond(m.why); break
+      case 'application-refused': if (m.group === this.#groupId) await this.#speech.sayAgain(m.n); break
       case 'welcome': await this.#welcomed(m); break
-      case 'delivered': if (m.group === this.#groupId) await this.#delivered(fromBase64(m.message)); break
+      case 'delivered': if (m.group === this.#groupId) await this.#speech.delivered(fromBase64(m.message)); break
       case 'speakers': this.speakers = m.speakers ?? []; break
       case 'please-mute': this.on.note({ what: 'please-mute', who: this.#nameOfParticipant(m.from) }); break
       case 'alarm':
@@ -155,7 +205,7 @@ export class Call {
   async #joined (m: Joined): Promise<void> {
     const before = this.joined
     this.joined = m
-    this.#attempt = 0
+    this.#line.held()
     this.#stricter(m.level)
     if (m.resumed && this.#group !== undefined) {
       this.phase = 'in'
@@ -183,7 +233,7 @@ export class Call {
     this.#send({ type: 'key-package', suite, package: toBase64(this.#ticket.message) })
   }
 
-  #judge (): ReturnType<typeof judge> {
+  #judge (): Judge {
     const j = judge(this.o.bound.server, this.joined!.room, this.o.origin, () => this.#level, () => Date.now())
     // at level public nobody's signature is asked for (docs/conference-access.md)
     return { identify: j.identify, admitted: async (...a) => { if (this.#level !== 'public') await j.admitted(...a) } }
@@ -197,7 +247,7 @@ export class Call {
     this.#group = await Group.create(fromBase64(group), this.#ticket!, this.#judge())
     this.#send({ type: 'founded', group })
     await this.#entered()
-    for (const k of this.knocks.values()) await this.#again(k)
+    await this.#door.opened()
   }
 
   async #welcomed (m: FromServer & { type: 'welcome' }): Promise<void> {
@@ -205,9 +255,8 @@ export class Call {
     this.#groupId = m.group
     this.#tag = m.tag
     this.#group = await Group.join(fromBase64(m.group), fromBase64(m.welcome), this.#ticket!, this.#judge())
-    this.#refresh = true
     await this.#entered()
-    await this.#pump()
+    await this.#commits.owes()
   }
 
   async #entered (): Promise<void> {
@@ -215,7 +264,7 @@ export class Call {
     const codec = j.codecs[0] === 'vp9' ? 'vp9' : 'vp8'
     this.media = new Media(this.o.workerUrl, codec, {
       changed: () => { this.on.changed() },
-      failed: () => { this.#iceLost() },
+      failed: () => { this.#renewal.lost(performance.now()) },
       refused: (t, c) => { this.#refusedFrames(t, c) },
       lost: (t) => { if (t.source !== 'microphone') this.#send({ type: 'key-frame', track: t.track }) },
       offer: (n, fresh, sdp, send, receive) => { this.#send({ type: 'offer', n, ...(fresh && { fresh }), sdp, send, receive }) }
@@ -225,40 +274,9 @@ export class Call {
     await this.#keys(true)
     this.media.connect(j.ice, this.self.mode === 'companion' ? ['screen'] : ['microphone', 'camera', 'screen'])
     if (this.state !== undefined) this.#wants(this.state)
-    for (const [source, track] of this.#tracks) {
-      if (track.readyState === 'live') void this.#resend(this.media, source, track)
-    }
+    this.#sources.resume(this.media)
     await this.say({ t: 'self', self: this.self })
   }
-
-  // resend sends again what was on before; what does not go out is turned off, so that nobody believes to be seen who is not.
-  async #resend (media: Media, source: Source, track: MediaStreamTrack): Promise<void> {
-    for (const last of [false, true]) {
-      try {
-        await media.send(source, track)
-        return
-      } catch (err) {
-        console.warn('conference:', err)
-        if (this.media !== media || this.#tracks.get(source) !== track) return
-        if (last) { await this.turnOff(source); this.on.note({ what: 'sealed', detail: source }) }
-      }
-    }
-  }
-
-  // iceLost makes a new connection; if that is lost at once, too, the device joins anew.
-  #iceLost (): void {
-    const at = performance.now()
-    const often = at - this.#renewed < 4000
-    this.#renewed = at
-    if (this.phase !== 'in') return
-    clearTimeout(this.#renewing)
-    if (often) this.#renewing = setTimeout(() => { if (this.phase === 'in') void this.media?.renew() }, 1500)
-    else void this.media?.renew()
-  }
-
-  #renewing: ReturnType<typeof setTimeout> | undefined
-
-  #renewed = -Infinity
 
   // keys gives the worker what it needs for this epoch.
   async #keys (removal: boolean): Promise<void> {
@@ -291,8 +309,7 @@ export class Call {
     if ((this.state?.stream === undefined) !== (s.stream === undefined)) this.on.note({ what: s.stream === undefined ? 'stream-off' : 'stream-on' })
     this.state = s
     this.#present()
-    // who has been taken in waits no more; for a clerk, whom the chair's device is still to take in does not, either
-    for (const p of s.people) if (p.leaf >= 0 || this.role !== 'chair') this.knocks.delete(p.id)
+    this.#door.seen(s.people)
     if (s.group !== undefined && this.#groupId !== '' && s.group !== this.#groupId && this.#group !== undefined) {
       // the server has the group made anew
       this.#clear()
@@ -303,45 +320,8 @@ export class Call {
     this.#wants(s)
   }
 
-  // wants: only tracks of leaves that the group knows, and each only as that leaf's.
   #wants (s: State): void {
-    const leafOf = new Map(s.people.map((p) => [p.id, p.leaf]))
-    const wanted: Wanted[] = s.tracks.flatMap((t) => {
-      const leaf = leafOf.get(t.participant) ?? -1
-      const mine = t.participant === this.joined?.participant
-      if (mine || this.#group?.member(leaf) === undefined || (this.self.mode === 'companion' && t.source === 'microphone')) return []
-      return [{ track: t.id, leaf, source: t.source }]
-    })
-    this.media?.want(wanted)
-  }
-
-  // pump has one commit of this device under way at a time.
-  async #pump (): Promise<void> {
-    const g = this.#group
-    if (g === undefined || this.#flying || this.phase !== 'in' || this.stuck) return
-    const task = this.#task?.group === this.#groupId ? this.#task : undefined
-    this.#task = undefined
-    const removes = (task?.remove ?? []).filter((l) => g.member(l) !== undefined && l !== g.leaf)
-    const adds = (task?.add ?? []).map((a) => ({ keyPackage: fromBase64(a.package), admission: a.admission ?? '' })).filter((a) => !g.holds(a.keyPackage))
-    if (removes.length + adds.length > 0) {
-      try {
-        this.#fly(await g.change(adds, removes))
-        this.#redo = task
-        return
-      } catch (err) {
-        // the server asked for what members must refuse
-        this.on.note({ what: 'commit', detail: describe(err) })
-        if (removes.length > 0) { this.#fly(await g.change([], removes)); return }
-      }
-    }
-    if (this.#refresh) this.#fly(await g.refresh())
-  }
-
-  #redo: Task | undefined
-
-  #fly (p: { commit: Bytes, welcome: Bytes | undefined, epoch: bigint }): void {
-    this.#flying = true
-    this.#send({ type: 'commit', group: this.#groupId, epoch: Number(p.epoch), commit: toBase64(p.commit), ...(p.welcome && { welcome: toBase64(p.welcome) }) })
+    this.media?.want(wanted(s, this.joined?.participant, (leaf) => this.#group?.member(leaf) !== undefined, this.self.mode === 'companion'))
   }
 
   async #committed (commit: Bytes): Promise<void> {
@@ -355,29 +335,20 @@ export class Call {
       return
     }
     if (turn.out) { this.#end('removed', { de: '', en: '' }); return }
-    if (turn.committer === g.leaf) {
-      this.#flying = false
-      this.#redo = undefined
-      if (turn.added.length + turn.removed.length === 0) this.#refresh = false
-    }
+    this.#commits.held(turn, g.leaf)
     for (const x of turn.removed) {
       this.on.note({ what: 'left', who: this.nameOf(x.leaf) || x.member })
-      this.selves.delete(x.leaf)
+      this.#speech.left(x.leaf)
     }
     await this.#keys(turn.removed.length > 0)
     for (const x of turn.added) {
-      if (this.role === 'chair') this.#admitted.set(x.member, x.passkey)
-      this.#announce.add(x.leaf)
-      setTimeout(() => { this.#greet(x.leaf) }, 4000)
+      this.#door.entered(x.member, x.passkey)
+      this.#speech.entered(x.leaf)
     }
     if (this.state !== undefined) this.#wants(this.state)
     if (turn.added.length > 0) setTimeout(() => { void this.say({ t: 'self', self: this.self }).catch(() => {}) }, 100 + Math.random() * 300)
-    await this.#pump()
+    await this.#commits.pump()
   }
-
-  // greet says who has joined as soon as they have said their name, or without it.
-  #announce = new Set<number>()
-  #greet (leaf: number): void { if (this.#announce.delete(leaf) && this.member(leaf) !== undefined) this.on.note({ what: 'joined', who: this.nameOf(leaf) }) }
 
   // stick: a commit that the server has put first must be refused. Nothing is sent any more; others will say the same, or
   // this device is in another group than they: the code on the screen shows which.
@@ -387,92 +358,20 @@ export class Call {
     const why = words.find((w) => err instanceof Refusal && err.word === w) ?? 'other'
     this.on.note({ what: 'commit', detail: describe(err) })
     this.#send({ type: 'stuck', group: this.#groupId, epoch: Number(this.epoch), why })
-    const round = this.#round
-    setTimeout(() => { if (this.stuck && round === this.#round) this.#anew() }, 5000)
+    const { round } = this.#line
+    setTimeout(() => { if (this.stuck && round === this.#line.round) this.#anew() }, 5000)
   }
 
-  async #commitRefused (why: string): Promise<void> {
-    this.#flying = false
-    this.#group?.giveUp()
-    if (why === 'late') this.#task ??= this.#redo
-    this.#redo = undefined
-    await this.#pump()
-  }
-
-  #knocked (k: Knock): void {
-    if (k.package === undefined && !k.lobby) return
-    this.knocks.set(k.participant, k)
-    this.#serial(() => this.#again(k))
-  }
-
-  // again lets in by itself whom this device has let in before, as long as it is the same passkey.
-  async #again (k: Knock): Promise<void> {
-    if (this.role !== 'chair' || k.package === undefined) return
-    if (this.#group === undefined) {
-      if (k.participant === this.joined?.participant) await this.#signOwn()
-      return
-    }
-    const who = await Group.identityOf(fromBase64(k.package), this.#judge()).catch(() => undefined)
-    if (who === undefined) return
-    const before = this.#admitted.get(who.member)
-    if (before === who.passkey) await this.#sign(k)
-    else if (before !== undefined) this.on.note({ what: 'passkey', who: who.member })
-  }
-
-  // signOwn is the word of a chair's device for itself, where a group goes on without one: members and server remember who has
-  // presided in it, by the passkey.
-  async #signOwn (): Promise<void> {
-    const j = this.joined
-    if (j === undefined || this.#ticket === undefined) return
-    const admission = await signAdmission((m) => sign(this.o.device, m), j.room, this.#ticket.ref, utf8(this.o.bound.binding), Date.now())
-    this.#send({ type: 'admit', participant: j.participant, admission })
-  }
-
-  async #sign (k: Knock): Promise<void> {
-    const { ref, binding } = await Group.packageOf(fromBase64(k.package!), this.#group!)
-    const admission = await signAdmission((m) => sign(this.o.device, m), this.joined!.room, ref, binding, Date.now())
-    const who = await Group.identityOf(fromBase64(k.package!), this.#judge())
-    this.#admitted.set(who.member, who.passkey)
-    this.knocks.delete(k.participant)
-    this.#send({ type: 'admit', participant: k.participant, admission })
-    this.on.changed()
-  }
-
-  // admit is people's word. A chair's device signs it; a clerk's asks the chair's to.
-  admit (participant: string): void {
-    const k = this.knocks.get(participant)
-    if (k === undefined) return
-    if (this.role === 'chair' && k.package !== undefined) { this.#serial(() => this.#sign(k)); return }
-    this.knocks.delete(participant)
-    this.#send({ type: 'admit', participant })
-    this.on.changed()
-  }
-
-  refuse (participant: string): void {
-    this.knocks.delete(participant)
-    this.#send({ type: 'refuse', participant })
-    this.on.changed()
-  }
+  admit (participant: string): void { this.#door.admit(participant) }
+  refuse (participant: string): void { this.#door.refuse(participant) }
 
   // remove ends somebody's part: forwarding at once, the keys with the commit that follows.
   remove (leaf: number): void {
     const m = this.#group?.member(leaf)
     const p = this.person(leaf)
     if (m === undefined || p === undefined) return
-    this.#admitted.delete(m.member)
+    this.#door.forget(m.member)
     this.#send({ type: 'remove', participant: p.id })
-  }
-
-  // prefer asks for no pictures at all, or for all.
-  prefer (audioOnly: boolean): void {
-    this.#send({ type: 'prefer', ...(audioOnly && { off: this.tracks.filter((x) => x.source !== 'microphone').map((x) => x.track) }) })
-  }
-
-  hand (up: boolean): void { this.#send({ type: 'hand', up }) }
-  lower (leaf: number): void { const p = this.person(leaf); if (p) this.#send({ type: 'hand', up: false, participant: p.id }) }
-  floor (leaf: number | undefined): void {
-    const p = leaf === undefined ? undefined : this.person(leaf)
-    this.#send({ type: 'floor', ...(p && { participant: p.id }) })
   }
 
   #refusedFrames (t: Incoming, c: TrackCount): void {
@@ -481,83 +380,12 @@ export class Call {
   }
 
   // say tells the group something.
-  async say (w: Word): Promise<void> {
-    const g = this.#group
-    if (g === undefined || this.stuck) return
-    await this.#put(g, w)
-    if (w.t === 'chat') this.chat.push({ from: this.self.name, role: this.role, text: w.text, at: w.at, own: true })
-    this.on.changed()
-  }
+  say (w: Word): Promise<void> { return this.#speech.say(w) }
 
-  async #put (g: Group, word: Word): Promise<void> {
-    const message = toBase64(await g.seal(utf8(JSON.stringify(word))))
-    const n = ++this.#saying
-    this.#said.set(n, { word, to: word.t === 'mute' ? g.member(word.leaf)?.member ?? '' : '' })
-    this.#said.delete(n - 64)
-    this.#send({ type: 'application', group: this.#groupId, message, n })
-  }
-
-  // sayAgain seals a word once more that came after its epoch: of oneself what is so now, an order only to whom it was.
-  async #sayAgain (n: number): Promise<void> {
-    const g = this.#group
-    const said = this.#said.get(n)
-    this.#said.delete(n)
-    if (g === undefined || said === undefined || this.stuck) return
-    const { word, to } = said
-    if (word.t === 'mute' && g.member(word.leaf)?.member !== to) return
-    await this.#put(g, word.t === 'self' ? { t: 'self', self: this.self } : word)
-  }
-
-  async #delivered (data: Bytes): Promise<void> {
-    const heard = await this.#group?.open(data).catch(() => undefined) // of an epoch that is over, or forged: nobody said it
-    const w = heard && readWord(heard.message)
-    if (heard === undefined || w === undefined) return
-    const from = heard.from
-    if (w.t === 'self') {
-      this.selves.set(from.leaf, w.self)
-      this.#greet(from.leaf)
-    }
-    if (w.t === 'chat') this.chat.push({ from: this.nameOf(from.leaf), role: from.role, text: w.text, at: w.at, own: false })
-    if (w.t === 'record') this.consent.heard(from.leaf, from.role, w.id, w.what)
-    if (w.t === 'mute' && mayOrder(from.role) && w.leaf === this.leaf && this.self.mic) {
-      await this.turnOff('microphone')
-      this.on.note({ what: 'muted', who: this.nameOf(from.leaf) })
-    }
-  }
-
-  async turnOn (source: Source, track: MediaStreamTrack): Promise<void> {
-    if (this.media === undefined) throw new Error('conference: not in the call yet')
-    this.#tracks.set(source, track)
-    track.onended = () => { void this.turnOff(source) }
-    try {
-      await this.media.send(source, track)
-    } catch (err) {
-      track.stop()
-      this.#tracks.delete(source)
-      throw err
-    }
-    this.#send({ type: 'mute', source, muted: false })
-    await this.#mine(source, true)
-  }
-
-  async turnOff (source: Source): Promise<void> {
-    this.#tracks.get(source)?.stop()
-    this.#tracks.delete(source)
-    this.#send({ type: 'mute', source, muted: true })
-    await this.media?.silence(source)
-    await this.#mine(source, false)
-  }
-
-  // swap puts another picture in the place of one that is sent, if that still is.
-  async swap (source: Source, old: MediaStreamTrack, track: MediaStreamTrack): Promise<void> {
-    if (this.#tracks.get(source) !== old) { track.stop(); return }
-    this.#tracks.set(source, track)
-    track.onended = () => { void this.turnOff(source) }
-    await this.media?.swap(source, track)
-    this.on.changed()
-  }
-
-  track (source: Source): MediaStreamTrack | undefined { return this.#tracks.get(source) }
+  track (source: Source): MediaStreamTrack | undefined { return this.#sources.track(source) }
+  turnOn (source: Source, track: MediaStreamTrack): Promise<void> { return this.#sources.turnOn(source, track) }
+  turnOff (source: Source): Promise<void> { return this.#sources.turnOff(source) }
+  swap (source: Source, old: MediaStreamTrack, track: MediaStreamTrack): Promise<void> { return this.#sources.swap(source, old, track) }
 
   async #mine (source: Source, on: boolean): Promise<void> {
     const key = source === 'microphone' ? 'mic' : source === 'camera' ? 'cam' : 'screen'
@@ -580,21 +408,14 @@ export class Call {
     this.on.changed()
   }
 
-  #declined = false
-
   // undeclared: the session asks, and this person has not said it, or not since it began to ask.
   get undeclared (): boolean {
     const mine = this.person(this.leaf)
     return this.state?.declare === true && this.self.mode === 'person' && mine?.declaration === false && !this.#declined
   }
 
-  // stream opens the call for public streams, or ends them. What a gateway sends is never shown here: this page opens sealed frames only.
-  stream (on: boolean): void { this.#send({ type: 'stream', on }) }
-  removeGateway (participant: string): void { this.#send({ type: 'remove', participant }) }
+  // gateways are in no group.
   get gateways (): State['people'] { return this.state?.people.filter((p) => p.role === 'gateway' && p.leaf < 0) ?? [] }
-
-  endForAll (): void { this.#send({ type: 'end' }) }
-  raise (): void { this.#send({ type: 'raise' }) }
 
   // clear drops keys, pictures and group; what this device had turned on is turned on again when it is back.
   #clear (): void {
@@ -603,22 +424,18 @@ export class Call {
     this.media = undefined
     this.#group = undefined
     this.#groupId = ''
-    this.#task = this.#redo = undefined
-    this.#flying = this.#refresh = this.stuck = false
+    this.stuck = false
     this.#ticket = undefined
-    this.selves.clear()
-    this.#said.clear()
+    this.#commits.clear()
+    this.#speech.clear()
     this.code = ''
   }
 
   #end (reason: string, text: Text): void {
-    this.#round++
-    const line = this.#line
-    setTimeout(() => { line?.close() }, 200) // the last message is on its way
+    this.#line.end()
     this.#clear()
-    for (const t of this.#tracks.values()) t.stop()
-    this.#tracks.clear()
-    this.knocks.clear()
+    this.#sources.stop()
+    this.#door.clear()
     this.state = undefined
     this.ended = { reason, text }
     this.phase = 'over'
@@ -635,23 +452,12 @@ export class Call {
 
   #lineLost (): void {
     if (this.phase === 'over') return
-    this.#round++
-    this.#line?.close()
-    this.#line = undefined
     this.phase = 'lost'
-    this.#flying = false
-    const round = this.#round
-    setTimeout(() => { if (round === this.#round) this.start() }, RETRY[this.#attempt++] ?? 1000)
+    this.#commits.lost()
+    this.#line.again()
     this.on.changed()
   }
 
   // fingerprint of a member's key, for those who compare it by telephone.
   static fingerprint (m: Member): string { return hex(m.signatureKey).slice(0, 16).replace(/(.{4})(?=.)/g, '$1 ') }
 }
-
-// describe is a word for people's page; the whole of it goes to the console.
-function describe (err: unknown): string {
-  console.warn('conference: refused:', err)
-  return err instanceof Refusal ? err.word : 'other'
-}
-

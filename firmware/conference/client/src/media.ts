@@ -4,14 +4,12 @@
 import type { Codec, Source } from './frames'
 import type { SendMid, TrackMid } from './signal'
 import { scriptUrl } from './trusted'
+import type { Wanted } from './wanted'
 import type { FromWorker, ToWorker, TrackCount, TransformOptions } from './wire'
 
 declare const RTCRtpScriptTransform: new (worker: Worker, options: TransformOptions) => unknown
 
 const order: readonly Source[] = ['microphone', 'camera', 'screen']
-
-// Wanted is a track that is to be received.
-export interface Wanted { track: string, leaf: number, source: Source }
 
 export interface Incoming extends Wanted { id: string, stream: MediaStream, receiver: RTCRtpReceiver, fresh: boolean, ok: number, refused: number, dark: number }
 

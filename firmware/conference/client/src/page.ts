@@ -203,8 +203,8 @@ class Screen {
       declare: h('div', { class: 'declare', role: 'alert', hidden: true }, h('p', {}, t('declareAsk')),
         h('button', { class: 'main', 'data-declare': 'yes', click: () => { void this.call.declare(true) } }, t('declareYes')),
         h('button', { 'data-declare': 'no', click: () => { void this.call.declare(false) } }, t('declareNot'))),
-      raise: h('div', { class: 'raise', role: 'alert', hidden: true }, h('p', {}, t('raise')), h('button', { class: 'main', 'data-raise': '', click: () => { this.call.raise() } }, t('raiseYes')),
-        h('button', { 'data-raise-end': '', click: () => { this.call.endForAll() } }, t('endAll'))),
+      raise: h('div', { class: 'raise', role: 'alert', hidden: true }, h('p', {}, t('raise')), h('button', { class: 'main', 'data-raise': '', click: () => { this.call.asks.raise() } }, t('raiseYes')),
+        h('button', { 'data-raise-end': '', click: () => { this.call.asks.endForAll() } }, t('endAll'))),
       panel: h('aside', { class: 'panel', tabindex: -1, hidden: true }), sound: h('button', { class: 'main', hidden: true, click: () => { this.tiles.unblock(); set(p.sound!, { hidden: true }) } }, t('sound'))
     }
     this.#root = h('div', { class: kiosk ? 'call kiosk' : 'call' },
@@ -248,7 +248,7 @@ class Screen {
       !silent && button('camera', () => { void this.#toggle('camera') }, 'K'),
       !silent && !kiosk && behind(this.veil, (v) => { void this.#behind(v) }),
       !kiosk && canShare() && button('screen', () => { void this.#toggle('screen') }, 'B'),
-      button('hand', () => { c.hand((c.person(c.leaf)?.hand ?? 0) === 0) }, 'H'),
+      button('hand', () => { c.asks.hand((c.person(c.leaf)?.hand ?? 0) === 0) }, 'H'),
       !kiosk && button('chat', () => { this.#open('chat') }, 'C'),
       button('people', () => { this.#open('people') }, 'T'),
       button('view', () => { this.#look() }, 'A'),
@@ -270,7 +270,7 @@ class Screen {
   #look (): void {
     if (this.tiles.audioOnly) { this.tiles.audioOnly = false; this.tiles.view = 'grid' } else if (this.tiles.view === 'speaker') this.tiles.audioOnly = true
     else this.tiles.view = 'speaker'
-    this.call.prefer(this.tiles.audioOnly)
+    this.call.asks.prefer(this.tiles.audioOnly ? this.call.tracks.filter((x) => x.source !== 'microphone').map((x) => x.track) : undefined)
     this.draw()
   }
 

@@ -53,9 +53,9 @@ function people (c: Call): HTMLElement[] {
   const floor = c.members.find((m) => c.person(m.leaf)?.id === c.state?.floor && c.state?.floor !== undefined)
   const list = hands.length === 0 && floor === undefined
     ? []
-    : [h('h2', {}, t('handList')), ...(floor ? [h('p', {}, `${c.nameOf(floor.leaf)} ${t('hasFloor')} `, order && press(t('takeFloor'), 'floor-off', () => { c.floor(undefined) }))] : []),
+    : [h('h2', {}, t('handList')), ...(floor ? [h('p', {}, `${c.nameOf(floor.leaf)} ${t('hasFloor')} `, order && press(t('takeFloor'), 'floor-off', () => { c.asks.floor(undefined) }))] : []),
         h('ol', {}, ...hands.map(({ m }) => h('li', {}, h('span', {}, c.nameOf(m.leaf)),
-          order && press(t('giveFloor'), `floor-${m.leaf}`, () => { c.floor(m.leaf); c.lower(m.leaf) }, 'main'), order && press(t('lower'), `lower-${m.leaf}`, () => { c.lower(m.leaf) }))))]
+          order && press(t('giveFloor'), `floor-${m.leaf}`, () => { c.asks.floor(m.leaf); c.asks.lower(m.leaf) }, 'main'), order && press(t('lower'), `lower-${m.leaf}`, () => { c.asks.lower(m.leaf) }))))]
   return [...list, h('h2', {}, t('people')), h('ul', {}, ...c.members.map((m) => {
     const self = m.leaf === c.leaf ? c.self : c.selves.get(m.leaf)
     const own = m.leaf === c.leaf
@@ -64,18 +64,18 @@ function people (c: Call): HTMLElement[] {
     order && !own && self?.mic === true && press(t('mute'), `mute-${m.leaf}`, () => { void c.say({ t: 'mute', leaf: m.leaf }) }),
     order && !own && m.role !== 'chair' && press(t('remove'), `remove-${m.leaf}`, () => { c.remove(m.leaf) }))
   }), ...c.gateways.map((p) => h('li', { 'data-gateway': p.id }, h('span', {}, word('role', 'gateway'), h('small', {}, `${t('gatewayHint')} · ${p.member}`)),
-    order && press(t('remove'), `remove-${p.id}`, () => { c.removeGateway(p.id) })))),
+    order && press(t('remove'), `remove-${p.id}`, () => { c.asks.removeGateway(p.id) })))),
   ...(c.self.mode === 'person' && c.state?.declare === true ? [press(c.self.alone && !c.undeclared ? t('declareNo') : t('declareYes'), 'declare', () => { void c.declare(!(c.self.alone && !c.undeclared)) })] : []),
   ...(c.joined?.rule.recording !== true || !c.consent.allowed
     ? [h('p', { class: 'soft' }, t('noRecording'))]
     : order && c.consent.phase === 'none' ? [press(t('recAsk'), 'record-ask', () => { c.consent.ask(toHex(crypto.getRandomValues(new Uint8Array(8))), c.role) })] : []),
-  ...(c.role === 'chair' && c.state?.pending !== undefined ? [h('p', {}, t('raise')), press(t('raiseYes'), 'raise', () => { c.raise() }, 'main')] : []),
+  ...(c.role === 'chair' && c.state?.pending !== undefined ? [h('p', {}, t('raise')), press(t('raiseYes'), 'raise', () => { c.asks.raise() }, 'main')] : []),
   ...(c.state?.stream !== undefined ? [h('p', { class: 'soft' }, t('streamNow', { n: String(c.state.stream.out) }))] : []),
-  ...(c.may('end') && c.state?.stream !== undefined ? [press(t('streamEnd'), 'stream', () => { c.stream(false) })] : []),
+  ...(c.may('end') && c.state?.stream !== undefined ? [press(t('streamEnd'), 'stream', () => { c.asks.stream(false) })] : []),
   ...(c.may('end') && c.joined?.rule.streams === true && c.state?.stream === undefined && c.state?.level === 'public' && c.state.pending === undefined
-    ? [h('p', { class: 'soft' }, t('streamHint')), press(t('streamOpen'), 'stream', () => { c.stream(true) })]
+    ? [h('p', { class: 'soft' }, t('streamHint')), press(t('streamOpen'), 'stream', () => { c.asks.stream(true) })]
     : []),
-  ...(c.may('end') ? [press(t('endAll'), 'end', () => { c.endForAll() })] : [])]
+  ...(c.may('end') ? [press(t('endAll'), 'end', () => { c.asks.endForAll() })] : [])]
 }
 
 function chat (place: HTMLElement, c: Call, same: boolean): void {

@@ -4,3 +4,9 @@ export type RefusalWord = 'form' | 'epoch' | 'proposal' | 'not-admitted' | 'iden
 export class Refusal extends Error {
   constructor (readonly word: RefusalWord, text: string) { super(text); this.name = 'Refusal' }
 }
+
+// describe is a word for people's page; the whole of it goes to the console.
+export function describe (err: unknown): string {
+  console.warn('conference: refused:', err)
+  return err instanceof Refusal ? err.word : 'other'
+}

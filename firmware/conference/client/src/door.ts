@@ -1,0 +1,103 @@
+// Door is who waits to come in, and the word of the chair's device that lets them. People say whom; what the device signs is the
+// key package they come with. Whom it has let in once it lets in again by itself, as long as it is the same passkey.
+import { fromBase64, utf8, type Bytes } from './bytes'
+import { signAdmission } from './binding'
+import { Group, type Judge, type Ticket } from './group'
+import type { Joined, Knock, Person, ToServer } from './signal'
+
+// House is what a door is in: the call, as far as a door needs it.
+export interface House {
+  seat: () => Pick<Joined, 'room' | 'role' | 'participant'> | undefined
+  group: () => Group | undefined
+  ticket: () => Ticket | undefined
+  binding: () => string // this device's own
+  sign: (message: Uint8Array) => Promise<Bytes>
+  judge: () => Judge
+  serial: (run: () => Promise<void>) => void // in the order of what comes from the server
+  send: (m: ToServer) => void
+  changed: () => void
+  otherPasskey: (member: string) => void // somebody who was let in before knocks with another
+}
+
+export class Door {
+  readonly knocks = new Map<string, Knock>() // by participant
+  #admitted = new Map<string, string>() // members this chair's device has let in, and their passkeys
+
+  constructor (readonly house: House) {}
+
+  get #chair (): boolean { return this.house.seat()?.role === 'chair' }
+
+  knocked (k: Knock): void {
+    if (k.package === undefined && !k.lobby) return
+    this.knocks.set(k.participant, k)
+    this.house.serial(() => this.#again(k))
+  }
+
+  // opened: this device has made a group, and whom it knows of those who wait comes in by itself.
+  async opened (): Promise<void> { for (const k of this.knocks.values()) await this.#again(k) }
+
+  // seen: who has been taken in waits no more; for a clerk, whom the chair's device is still to take in does not, either.
+  seen (people: readonly Person[]): void {
+    for (const p of people) if (p.leaf >= 0 || !this.#chair) this.knocks.delete(p.id)
+  }
+
+  // entered remembers for a chair's device who has come in, whoever's word it was.
+  entered (member: string, passkey: string): void { if (this.#chair) this.#admitted.set(member, passkey) }
+
+  // forget: who was removed does not come back by itself.
+  forget (member: string): void { this.#admitted.delete(member) }
+
+  clear (): void { this.knocks.clear() }
+
+  // again lets in by itself whom this device has let in before, as long as it is the same passkey.
+  async #again (k: Knock): Promise<void> {
+    const { house } = this
+    if (!this.#chair || k.package === undefined) return
+    if (house.group() === undefined) {
+      if (k.participant === house.seat()?.participant) await this.#signOwn()
+      return
+    }
+    const who = await Group.identityOf(fromBase64(k.package), house.judge()).catch(() => undefined)
+    if (who === undefined) return
+    const before = this.#admitted.get(who.member)
+    if (before === who.passkey) await this.#sign(k)
+    else if (before !== undefined) house.otherPasskey(who.member)
+  }
+
+  // signOwn is the word of a chair's device for itself, where a group goes on without one: members and server remember who has
+  // presided in it, by the passkey.
+  async #signOwn (): Promise<void> {
+    const { house } = this
+    const [seat, ticket] = [house.seat(), house.ticket()]
+    if (seat === undefined || ticket === undefined) return
+    const admission = await signAdmission(house.sign, seat.room, ticket.ref, utf8(house.binding()), Date.now())
+    house.send({ type: 'admit', participant: seat.participant, admission })
+  }
+
+  async #sign (k: Knock): Promise<void> {
+    const { house } = this
+    const { ref, binding } = await Group.packageOf(fromBase64(k.package!), house.group()!)
+    const admission = await signAdmission(house.sign, house.seat()!.room, ref, binding, Date.now())
+    const who = await Group.identityOf(fromBase64(k.package!), house.judge())
+    this.#admitted.set(who.member, who.passkey)
+    this.knocks.delete(k.participant)
+    house.send({ type: 'admit', participant: k.participant, admission })
+    house.changed()
+  }
+
+  // admit is people's word. A chair's device signs it; a clerk's asks the chair's to.
+  admit (participant: string): void {
+    const k = this.knocks.get(participant)
+    if (k === undefined) return
+    if (this.#chair && k.package !== undefined) { this.house.serial(() => this.#sign(k)); return }
+    this.knocks.delete(participant)
+    this.house.send({ type: 'admit', participant })
+    this.house.changed()
+  }
+
+  refuse (participant: string): void {
+    this.knocks.delete(participant)
+    this.house.send({ type: 'refuse', participant })
+    this.house.changed()
+  }
+}
