@@ -170,7 +170,7 @@ func (p *Peer) share(now time.Time, rates map[*Track][]float64, place map[string
 	p.mu.Lock()
 	pref := p.prefer
 	var wants []want
-	audio := 0.0
+	var speech []float64
 	for _, s := range p.slots {
 		s.mu.Lock()
 		t := s.track
@@ -179,7 +179,7 @@ func (p *Peer) share(now time.Time, rates map[*Track][]float64, place map[string
 			continue
 		}
 		if !s.video {
-			audio += 40_000
+			speech = append(speech, slices.Max(append(rates[t], 0)))
 			s.aim(0, now)
 			continue
 		}
@@ -210,7 +210,7 @@ func (p *Peer) share(now time.Time, rates map[*Track][]float64, place map[string
 	})
 	down := p.down()
 	f := Flow{Down: int(down), Layers: map[string]int{}}
-	for i, layer := range allot(wants, lastN, budget(down, audio)) {
+	for i, layer := range allot(wants, lastN, budget(down, reserve(speech))) {
 		wants[i].slot.aim(layer, now)
 		if layer < 0 {
 			f.Paused = append(f.Paused, wants[i].track.id)
@@ -219,6 +219,22 @@ func (p *Peer) share(now time.Time, rates map[*Track][]float64, place map[string
 		}
 	}
 	p.tell(f)
+}
+
+// voice is what one takes on the line, bit/s: 40 kbit/s of Opus, and 50 times a second the headers of a packet.
+const voice = 40_000 + 50*40*8
+
+// reserve is what speech takes of the line, bit/s: what is said now, and one voice more where one that is silent may begin.
+func reserve(speech []float64) (sum float64) {
+	more := 0.0
+	for _, rate := range speech {
+		if rate > 2_000 { // less is no speech: what is sent of silence
+			sum += rate + voice - 40_000
+		} else {
+			more = voice
+		}
+	}
+	return sum + more
 }
 
 func budget(down, audio float64) float64 {
