@@ -68,9 +68,28 @@ export type Why = 'plain' | 'foreign' | 'no-key' | 'stale' | 'tampered' | 'repla
 
 export type Opened = { frame: Bytes } | { why: Why | 'empty' }
 
-interface Epoch { keys: Map<bigint, Key>, coming: Set<bigint>, until: number }
+// Window remembers the counters of one key that have been seen.
+class Window {
+  #top = -1n
+  #seen = new Set<bigint>()
 
-// Keyring holds the keys of the epoch, and for GRACE those of the one before.
+  fresh (ctr: bigint): boolean {
+    return ctr > this.#top || (ctr > this.#top - BigInt(WINDOW) && !this.#seen.has(ctr))
+  }
+
+  note (ctr: bigint): void {
+    this.#seen.add(ctr)
+    if (ctr > this.#top) {
+      this.#top = ctr
+      if (this.#seen.size > 2 * WINDOW) for (const c of this.#seen) if (c <= ctr - BigInt(WINDOW)) this.#seen.delete(c)
+    }
+  }
+}
+
+interface Epoch { keys: Map<bigint, Key>, coming: Set<bigint>, windows: Map<bigint, Window>, until: number }
+
+// Keyring holds the keys of the epoch, and for GRACE those of the one before; with each key the counters that were seen, whatever
+// track they came on: a server that shows the same frames under another name shows nothing.
 export class Keyring {
   #current: Epoch | undefined
   #previous: Epoch | undefined
@@ -80,7 +99,7 @@ export class Keyring {
   turn (now: number, keys: Key[], removal: boolean, coming: bigint[] = []): void {
     this.#previous = removal ? undefined : this.#current
     if (this.#previous !== undefined) this.#previous.until = now + GRACE
-    this.#current = { keys: new Map(keys.map((k) => [k.kid, k])), coming: new Set(coming), until: Infinity }
+    this.#current = { keys: new Map(keys.map((k) => [k.kid, k])), coming: new Set(coming), windows: new Map(), until: Infinity }
   }
 
   // add takes a key that was said to come, once, and no other.
@@ -105,29 +124,21 @@ export class Keyring {
     if (old === undefined) return undefined
     return now <= this.#previous!.until ? old : 'stale'
   }
-}
 
-// Window remembers the counters of one key that have been seen.
-class Window {
-  #top = -1n
-  #seen = new Set<bigint>()
-
-  fresh (ctr: bigint): boolean {
-    return ctr > this.#top || (ctr > this.#top - BigInt(WINDOW) && !this.#seen.has(ctr))
-  }
-
-  note (ctr: bigint): void {
-    this.#seen.add(ctr)
-    if (ctr > this.#top) {
-      this.#top = ctr
-      if (this.#seen.size > 2 * WINDOW) for (const c of this.#seen) if (c <= ctr - BigInt(WINDOW)) this.#seen.delete(c)
+  // window is of the counters seen of a key that find has found.
+  window (kid: bigint): Window {
+    const e = this.#current?.keys.has(kid) === true ? this.#current : this.#previous
+    let w = e?.windows.get(kid)
+    if (w === undefined) {
+      w = new Window()
+      e?.windows.set(kid, w)
     }
+    return w
   }
 }
 
 // Opener opens what comes on one track, which is one source of one leaf. It believes nothing else.
 export class Opener {
-  #windows = new Map<bigint, Window>()
   opened = 0
   refused: Record<Why, number> = { plain: 0, foreign: 0, 'no-key': 0, stale: 0, tampered: 0, replayed: 0 }
 
@@ -150,12 +161,7 @@ export class Opener {
     const key = this.ring.find(now, h.kid)
     if (key === undefined) return this.#refuse('no-key')
     if (key === 'stale') return this.#refuse('stale')
-    let window = this.#windows.get(h.kid)
-    if (window === undefined) {
-      window = new Window()
-      this.#windows.set(h.kid, window)
-      for (const kid of this.#windows.keys()) if (this.#windows.size > 4) this.#windows.delete(kid)
-    }
+    const window = this.ring.window(h.kid)
     if (!window.fresh(h.ctr)) return this.#refuse('replayed')
     const prefix = frame.subarray(0, n)
     const plain = await open(key, h, metadata(prefix, this.source), body)

@@ -46,11 +46,15 @@ export function decodeHeader (b: Uint8Array): Header | undefined {
     if (!long) return BigInt(bits)
     const n = bits + 1
     if (at + n > b.length) return undefined
-    let value = 0n
-    for (let i = 0; i < n; i++) value = value << 8n | BigInt(b[at + i]!)
-    const short = value < 8n || (n > 1 && b[at] === 0)
+    let [high, low] = [0, 0] // plain numbers: this runs for every frame, and a bigint for every byte would cost more than the rest
+    for (let i = 0; i < n; i++) {
+      if (i < n - 4) high = high * 256 + b[at + i]!
+      else low = low * 256 + b[at + i]!
+    }
+    const short = n === 1 ? low < 8 : b[at] === 0
     at += n
-    return short ? undefined : value
+    if (short) return undefined
+    return high === 0 ? BigInt(low) : BigInt(high) << 32n | BigInt(low)
   }
   const kid = number((config & 0x80) !== 0, config >>> 4 & 7)
   if (kid === undefined) return undefined

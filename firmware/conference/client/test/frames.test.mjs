@@ -76,6 +76,17 @@ test('order may change within the window, counters never repeat', async () => {
   assert.equal(both.filter((x) => x.frame).length, 1, 'the same frame twice at once')
 })
 
+test('what was shown once is not shown again under the name of another track', async () => {
+  const { sealer, opener, ring } = await pair()
+  const frames = []
+  for (let i = 0; i < 200; i++) frames.push(await sealer.seal('camera', 'vp8', i === 0 ? keyFrame() : delta()))
+  for (const f of frames) assert.ok((await opener.open(0, 'vp8', f)).frame)
+  const again = new c.Opener(ring, 3, 'camera')
+  for (const f of frames) assert.equal((await again.open(600_000, 'vp8', f)).why, 'replayed')
+  assert.equal(again.refused.replayed, 200)
+  assert.ok((await again.open(600_000, 'vp8', await sealer.seal('camera', 'vp8', keyFrame()))).frame, 'what is new is shown there')
+})
+
 test('a turn: 200 ms for frames on their way, nothing after a removal, nothing later', async () => {
   const old = new c.Sealer()
   old.use(await key(3, 1n))
