@@ -128,6 +128,12 @@ export class Group {
   get epoch (): bigint { return this.#state.groupContext.epoch }
   get leaf (): number { return this.#state.privatePath.leafIndex }
   get active (): boolean { return this.#state.groupActiveState.kind === 'active' }
+  // ahead is how many others before this leaf have given themselves no keys of their own yet (RFC 9420, 7.2: their leaves are still those
+  // of their key packages). Chairs do not count: who founds a group stays so until the first commit with a path.
+  get ahead (): number {
+    return leafNodes(this.#state).filter(([leaf, n]) => leaf < this.leaf && n.leafNodeSource === 'key_package' && this.#members.get(leaf)?.role !== 'chair').length
+  }
+
   get members (): Member[] { return [...this.#members.values()] }
   member (leaf: number): Member | undefined { return this.#members.get(leaf) }
 

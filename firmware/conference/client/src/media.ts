@@ -36,6 +36,7 @@ export class Media {
   #pc: RTCPeerConnection | undefined
   #ice: RTCIceServer[] = []
   #senders = new Map<Source, RTCRtpTransceiver>()
+  #connection = 0 // names the senders in the worker's counts, which may be late
   #active = new Set<Source>()
   #slots: Array<{ transceiver: RTCRtpTransceiver, kind: 'audio' | 'video', track: string | undefined }> = []
   #wanted: Wanted[] = []
@@ -47,7 +48,8 @@ export class Media {
   #running = false
   #again = false
   #answers = new Map<number, (sdp: string) => void>()
-  #idle: Array<() => void> = []
+  #told = new Set<Source>() // what an answered offer of this connection says that is sent
+  #waiting: Array<() => void> = [] // for the end of the round
 
   constructor (workerUrl: string, readonly codec: Codec, readonly on: MediaEvents) {
     this.worker = new Worker(scriptUrl(workerUrl), { type: 'module' })
@@ -106,7 +108,9 @@ export class Media {
     const pc = new RTCPeerConnection({ iceServers: this.#ice, bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' })
     this.#pc = pc
     this.#fresh = true
-    this.#sent.clear() // counts of another connection's senders
+    this.#told.clear()
+    this.#sent.clear()
+    this.#connection++
     pc.onconnectionstatechange = () => { if (pc.connectionState === 'failed' && pc === this.#pc) this.on.failed() }
     for (const source of order.filter((s) => send.includes(s))) {
       const audio = source === 'microphone'
@@ -115,11 +119,13 @@ export class Media {
         : [{ maxBitrate: audio ? 40_000 : 1_500_000 }]
       const t = pc.addTransceiver(audio ? 'audio' : 'video', { direction: 'sendonly', sendEncodings })
       const codec: Codec = audio ? 'opus' : this.codec
-      setTransform(t.sender, this.worker, { role: 'send', id: `send-${source}`, source, codec })
+      setTransform(t.sender, this.worker, { role: 'send', id: this.#sender(source), source, codec })
       prefer(t, codec)
       this.#senders.set(source, t)
     }
   }
+
+  #sender (source: Source): string { return `send-${source}-${this.#connection}` }
 
   // renew replaces a connection that was lost; what was sent is sent again.
   async renew (): Promise<void> {
@@ -187,7 +193,8 @@ export class Media {
       if (pc !== this.#pc) return
       this.#running = false
       this.on.changed()
-      if (this.#again) { this.#again = false; this.#negotiate() } else for (const done of this.#idle.splice(0)) done()
+      for (const done of this.#waiting.splice(0)) done()
+      if (this.#again) { this.#again = false; this.#negotiate() }
     }, (err: unknown) => {
       if (pc !== this.#pc) return
       this.#running = false
@@ -212,7 +219,9 @@ export class Media {
     this.on.offer(n, this.#fresh && n > 1, pc.localDescription?.sdp ?? '', send, receive)
     this.#fresh = false
     const sdp = await answer
-    if (pc === this.#pc) await pc.setRemoteDescription({ type: 'answer', sdp })
+    if (pc !== this.#pc) return
+    await pc.setRemoteDescription({ type: 'answer', sdp })
+    if (pc === this.#pc) this.#told = new Set(send.map((s) => s.source))
   }
 
   answered (n: number, sdp: string): void {
@@ -220,21 +229,24 @@ export class Media {
     this.#answers.delete(n)
   }
 
-  // settled waits until what is wanted has been negotiated.
-  #settled (): Promise<void> { return this.#running ? new Promise((resolve) => this.#idle.push(resolve)) : Promise.resolve() }
+  // negotiated waits until the server knows of a source. Others that come and go meanwhile are not waited for.
+  async #negotiated (source: Source): Promise<void> {
+    while (this.#active.has(source) && !this.#told.has(source)) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
 
   // send starts a source. The track is heard and seen only when the worker has sealed a frame of it.
   async send (source: Source, track: MediaStreamTrack): Promise<void> {
     const t = this.#senders.get(source)
     if (t === undefined) throw new Error(`media: nothing of ${source} is sent from here`)
     track.enabled = false
+    const before = this.#sent.get(this.#sender(source)) ?? 0
     await t.sender.replaceTrack(track)
     if (source === 'camera') await layers(t.sender, track)
     this.#active.add(source)
     this.#negotiate()
-    await this.#settled()
+    await this.#negotiated(source)
     try {
-      await this.#confirmed(`send-${source}`)
+      await this.#confirmed(source, before)
     } catch (err) {
       await this.silence(source)
       throw err
@@ -251,11 +263,13 @@ export class Media {
     if (source === 'camera') await layers(sender, track)
   }
 
-  async #confirmed (id: string): Promise<void> {
-    const before = this.#sent.get(id) ?? 0
+  // confirmed waits for a frame that was sealed since send began; of a connection made anew meanwhile, for its first.
+  async #confirmed (source: Source, before: number): Promise<void> {
+    const connection = this.#connection
     const until = performance.now() + CONFIRM
-    while ((this.#sent.get(id) ?? 0) <= before) {
-      if (performance.now() > until) throw new Error(`media: no sealed frame of ${id} went out`)
+    while ((this.#sent.get(this.#sender(source)) ?? 0) <= (connection === this.#connection ? before : 0)) {
+      if (performance.now() > until) throw new Error(`media: no sealed frame of ${source} went out`)
+      this.#tell({ type: 'count' })
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
   }

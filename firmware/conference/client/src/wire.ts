@@ -12,6 +12,8 @@ export type ToWorker =
   // turn begins an epoch with the key to send with; those of the leaves that are coming follow, each by itself
   | { type: 'turn', roomTag: number, leaf: number, epoch: bigint, own: Uint8Array | undefined, coming: number[], removal: boolean, reply: number }
   | { type: 'key', epoch: bigint, leaf: number, secret: Uint8Array }
+  // count asks for the counts at once; else they come twice a second
+  | { type: 'count' }
   | { type: 'drop' }
 
 export interface TrackCount { id: string, ok: number, refused: number, why: Partial<Record<Why, number>>, last: number }

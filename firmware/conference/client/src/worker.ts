@@ -122,6 +122,7 @@ scope.onmessage = ({ data: m }) => {
     case 'hold': over = Math.max(over, m.ends, Number(epoch)); break
     case 'turn': queue = queue.then(() => turn(m)); break
     case 'key': queue = queue.then(() => add(m)); break
+    case 'count': report(); break
     case 'drop':
       sealer.use(undefined)
       ring.drop()
