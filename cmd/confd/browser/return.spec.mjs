@@ -1,7 +1,11 @@
 // Coming and going on the built confd, six people in Chromium, judged by content. The server is ended by SIGTERM and by SIGKILL,
 // networks are cut. What must never be: plaintext at the server, or a picture that stands still.
 //
+// Microphones: all are judged first; then the chair's and the clerk's stay on, as in a meeting. Six browsers on one small machine
+// have enough to do with six pictures.
+//
 //	SUBROSA_REPEATS  how often each is done, default 5; "make nightly". The short test does one restart with three people.
+//	SUBROSA_PEOPLE   how many, 3 to 6; default 6, in the short test 3
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { Person, absent, gather, launch, long, measured, meets, shots, until } from '../../../firmware/conference/browser/people.mjs'
@@ -11,7 +15,8 @@ import { allSeen, forget, mark, prepare, still, words } from './watch.mjs'
 
 const skip = absent()
 const repeats = long ? 1 : Number(process.env.SUBROSA_REPEATS ?? 5)
-const size = long ? 3 : 6
+const size = Number(process.env.SUBROSA_PEOPLE ?? (long ? 3 : 6))
+const few = size < 6 && 'needs six people'
 // a picture is blanked when nothing new has come for 3 s, which a worker says twice a second; the rest is this machine's
 const STILL = 7000
 let server, browser, network, people = []
@@ -81,7 +86,7 @@ async function moved (what) {
   return ms
 }
 
-step(`${size === 6 ? 'three, then six' : 'three'} people see and hear each other`, false, async () => {
+step(`${size > 3 ? `three, then ${size}` : 'three'} people see and hear each other`, false, async () => {
   people = await gather(browser, server, 3, { prepare })
   for (const p of people) { await p.on('camera'); await p.on('microphone') }
   for (const p of people) for (const q of people) if (p !== q) await meets(p, q)
@@ -98,6 +103,7 @@ step(`${size === 6 ? 'three, then six' : 'three'} people see and hear each other
   }
   await allSeen(people, people)
   for (const p of people) for (const q of people) if (p !== q) await meets(p, q)
+  for (const p of people.slice(2)) await p.off('microphone')
   const rate = await flows(people[0], people[1])
   measured(`confd, ${size} people: each sees and hears each; ${rate.toFixed(1)} pictures a second at 320×180 of 10 drawn${times.length > 0 ? `; late comers see all after ${times.join(', ')} ms` : ''}`)
   await sealed('six')
@@ -122,7 +128,7 @@ for (const signal of ['SIGTERM', 'SIGKILL']) {
   })
 }
 
-step('a reload', long, async () => {
+step('a reload', long || few, async () => {
   const [times, stills] = [[], []]
   const p = people[4]
   for (let n = 0; n < repeats; n++) {
@@ -135,12 +141,13 @@ step('a reload', long, async () => {
     await p.on('camera')
     await p.on('microphone')
     await meets(people[1], p)
+    await p.off('microphone')
     stills.push(await moved('reload'))
   }
   measured(`confd, six people, reload: all pictures are back ${words(times)} after joining again, without anybody's doing; stood still at most ${Math.max(...stills)} ms`)
 })
 
-step('twenty seconds without a network, for one of six', long, async () => {
+step('twenty seconds without a network, for one of six', long || few, async () => {
   const [times, stills] = [[], []]
   const p = people[5]
   const leaf = await p.leaf()
@@ -160,13 +167,15 @@ step('twenty seconds without a network, for one of six', long, async () => {
     stills.push(await moved('network'))
   }
   assert.equal(await p.leaf(), leaf, 'it has kept its leaf')
+  await p.on('microphone')
   await meets(people[0], p)
   await meets(p, people[0])
+  await p.off('microphone')
   await sealed('network')
   measured(`confd, six people, 20 s without a network for one: it sees all and all see it ${words(times)} after; stood still at most ${Math.max(...stills)} ms`)
 })
 
-step('one of six is removed by the chair, and taken in again', long, async () => {
+step('one of six is removed by the chair, and taken in again', long || few, async () => {
   const times = []
   for (let n = 0; n < repeats; n++) {
     const p = people[3]
@@ -184,19 +193,18 @@ step('one of six is removed by the chair, and taken in again', long, async () =>
     await chair.admit()
     await p.inCall(size)
     await p.on('camera')
-    await p.on('microphone')
     await allSeen([p], people)
   }
   measured(`confd, six people, removed by the chair: over for the removed after ${words(times)}`)
 })
 
-step('the chair is gone and comes back', long, async () => {
+step('the chair is gone and comes back', long || few, async () => {
   const times = []
   for (let n = 0; n < repeats; n++) {
     const others = people.slice(1)
     await people[0].close()
     await until('the others go on', async () => (await Promise.all(others.map((p) => p.page.evaluate(() => window.conference.phase === 'in')))).every(Boolean))
-    await meets(others[0], others[1])
+    await meets(others[1], others[0])
     await mark(others)
     people[0] = await come(0)
     await people[0].join()

@@ -157,6 +157,11 @@ export class Person {
     await this.page.waitForFunction((k) => window.conference.self[k], tool === 'microphone' ? 'mic' : tool === 'camera' ? 'cam' : 'screen', { timeout: 25_000 })
   }
 
+  async off (tool) {
+    await this.toggle(tool)
+    await this.page.waitForFunction((k) => !window.conference.self[k], tool === 'microphone' ? 'mic' : tool === 'camera' ? 'cam' : 'screen')
+  }
+
   code () { return this.page.evaluate(() => window.conference.code) }
 
   leaf () { return this.page.evaluate(() => window.conference.leaf) }
