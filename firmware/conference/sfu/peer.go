@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 
@@ -36,8 +37,9 @@ type Peer struct {
 	repeats  atomic.Int64 // bits of pictures that may still be sent again in it
 	boundMu  sync.Mutex
 	bound    bound
-	sent     float64 // bit/s, in the last interval
-	flow     string  // what Events.Flow was told last; used by steer alone
+	sent     float64   // bit/s, in the last interval
+	began    time.Time // when that ended
+	flow     string    // what Events.Flow was told last; used by steer alone
 }
 
 // ErrOffer says that an offer could not be answered.

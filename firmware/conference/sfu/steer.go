@@ -103,16 +103,25 @@ func (p *Peer) paced(now time.Time) {
 	p.mu.Unlock()
 	p.boundMu.Lock()
 	defer p.boundMu.Unlock()
-	p.sent = float64(bits) / interval.Seconds()
+	p.sent, p.began = float64(bits)/interval.Seconds(), now
 	p.bound.lost(now, uint8(min(255, 255*missed/max(1, sent))), uint32(sent), p.sent)
 	p.bound.rise(now, interval)
 }
 
-// estimated takes what the receiver says that its line can take, bit/s.
+// estimated takes what the receiver says that its line can take, bit/s. It follows what comes: where that has just become less,
+// because somebody left or fell silent, the interval before says nothing.
 func (p *Peer) estimated(now time.Time, rate float64) {
 	p.boundMu.Lock()
 	defer p.boundMu.Unlock()
-	p.bound.estimated(now, rate, p.sent)
+	p.bound.estimated(now, rate, lately(p.sent, p.sentBits.Load(), now.Sub(p.began)))
+}
+
+// lately is what is sent, bit/s, by the last interval and by the bits of this one once there is enough of it.
+func lately(last float64, bits int64, passed time.Duration) float64 {
+	if passed < interval/4 {
+		return last
+	}
+	return min(last, float64(bits)/passed.Seconds())
 }
 
 // down is how much the peer can take in bit/s; 0: as much as there is.

@@ -89,7 +89,8 @@ export class Call {
     id: () => this.#groupId,
     ready: () => this.phase === 'in' && !this.stuck,
     send: (m) => { this.#send(m) },
-    refused: (err) => { this.on.note({ what: 'commit', detail: describe(err) }) }
+    refused: (err) => { this.on.note({ what: 'commit', detail: describe(err) }) },
+    serial: (run) => { this.#serial(run) }
   })
 
   readonly #sources = new Sources({
@@ -255,11 +256,11 @@ export class Call {
     this.#groupId = m.group
     this.#tag = m.tag
     this.#group = await Group.join(fromBase64(m.group), fromBase64(m.welcome), this.#ticket!, this.#judge())
-    await this.#entered()
-    await this.#commits.owes()
+    this.#commits.owes((await this.#entered()).media)
   }
 
-  async #entered (): Promise<void> {
+  // entered begins the call in a group; media resolves when they are under way.
+  async #entered (): Promise<{ media: Promise<void> }> {
     const j = this.joined!
     const codec = j.codecs[0] === 'vp9' ? 'vp9' : 'vp8'
     this.media = new Media(this.o.workerUrl, codec, {
@@ -272,10 +273,11 @@ export class Call {
     this.phase = 'in'
     this.stuck = false
     await this.#keys(true)
-    this.media.connect(j.ice, this.self.mode === 'companion' ? ['screen'] : ['microphone', 'camera', 'screen'])
+    const media = this.media.connect(j.ice, this.self.mode === 'companion' ? ['screen'] : ['microphone', 'camera', 'screen'])
     if (this.state !== undefined) this.#wants(this.state)
     this.#sources.resume(this.media)
     await this.say({ t: 'self', self: this.self })
+    return { media } // in something, or whoever waits for this would wait for media, too
   }
 
   // keys gives the worker what it needs for this epoch.

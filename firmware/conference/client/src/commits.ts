@@ -11,13 +11,22 @@ export interface Order {
   ready: () => boolean
   send: (m: ToServer) => void
   refused: (err: unknown) => void // the server has asked for what members must refuse
+  serial: (run: () => Promise<void>) => void // in the order of what comes from the server
 }
+
+// PICTURES is how long a newcomer leaves its processor to pictures once media are under way, in ms. TURN is how long it waits at most for
+// each that goes before it, which may have gone for good, and WAIT for how many.
+const PICTURES = 1500
+const TURN = 1000
+const WAIT = 8
 
 export class Commits {
   #task: Task | undefined
   #redo: Task | undefined
   #refresh = false
   #flying = false
+  #ready = false // the refresh may go when nobody is before it
+  #due: ReturnType<typeof setTimeout> | undefined
 
   constructor (readonly order: Order) {}
 
@@ -27,11 +36,24 @@ export class Commits {
     await this.pump()
   }
 
-  // owes: this device has just been taken in, and gives itself new keys.
-  async owes (): Promise<void> {
+  // owes: this device has just been taken in, and gives itself new keys. One commit of an epoch holds, and making one takes a device a
+  // good part of a second on which its pictures wait: so those who were taken in together go one after the other, by their leaves, and
+  // each once its pictures are likely there.
+  owes (media: Promise<void>): void {
+    const g = this.order.group()
+    if (g === undefined) return
     this.#refresh = true
-    await this.pump()
+    const later = (ms: number, then: () => void): ReturnType<typeof setTimeout> => setTimeout(() => {
+      if (this.order.group() !== g) return
+      then()
+      this.order.serial(() => this.pump())
+    }, ms)
+    void media.then(() => later(PICTURES, () => { this.#ready = true }))
+    this.#due = later(2 * PICTURES + Math.min(g.ahead, WAIT) * TURN, () => { this.#due = undefined })
   }
+
+  // turn says whether the refresh is to be made now.
+  #turn (g: Group): boolean { return this.#refresh && (this.#due === undefined || this.#ready && g.ahead === 0) }
 
   // pump has one commit of this device under way at a time.
   async pump (): Promise<void> {
@@ -51,7 +73,7 @@ export class Commits {
         if (removes.length > 0) { this.#fly(await g.change([], removes)); return }
       }
     }
-    if (this.#refresh) this.#fly(await g.refresh())
+    if (this.#turn(g)) this.#fly(await g.refresh())
   }
 
   #fly (p: Proposed): void {
@@ -64,7 +86,7 @@ export class Commits {
     if (turn.committer !== own) return
     this.#flying = false
     this.#redo = undefined
-    if (turn.added.length + turn.removed.length === 0) this.#refresh = false
+    if (turn.added.length + turn.removed.length === 0) this.#owedNoMore()
   }
 
   // cameSecond: the server did not take this device's commit.
@@ -79,8 +101,15 @@ export class Commits {
   // lost: what was on its way went with the line.
   lost (): void { this.#flying = false }
 
+  #owedNoMore (): void {
+    this.#refresh = this.#ready = false
+    clearTimeout(this.#due)
+    this.#due = undefined
+  }
+
   clear (): void {
     this.#task = this.#redo = undefined
-    this.#flying = this.#refresh = false
+    this.#flying = false
+    this.#owedNoMore()
   }
 }

@@ -96,10 +96,12 @@ export class Media {
     if (changed) this.on.changed()
   }
 
-  connect (ice: RTCIceServer[], send: readonly Source[]): void {
+  // connect resolves once the server has answered a first offer.
+  connect (ice: RTCIceServer[], send: readonly Source[]): Promise<void> {
     this.#ice = ice
     this.#open(send)
     this.#negotiate()
+    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   get connected (): boolean { return this.#pc?.connectionState === 'connected' }
@@ -267,7 +269,7 @@ export class Media {
   async #confirmed (source: Source, before: number): Promise<void> {
     const connection = this.#connection
     const until = performance.now() + CONFIRM
-    while ((this.#sent.get(this.#sender(source)) ?? 0) <= (connection === this.#connection ? before : 0)) {
+    while (this.#active.has(source) && (this.#sent.get(this.#sender(source)) ?? 0) <= (connection === this.#connection ? before : 0)) {
       if (performance.now() > until) throw new Error(`media: no sealed frame of ${source} went out`)
       this.#tell({ type: 'count' })
       await new Promise((resolve) => setTimeout(resolve, 50))

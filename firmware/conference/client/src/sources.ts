@@ -36,6 +36,7 @@ export class Sources {
       this.#tracks.delete(source)
       throw err
     }
+    if (this.#tracks.get(source) !== track) return // turned off again meanwhile
     this.owner.said(source, true)
     await this.owner.mine(source, true)
   }
