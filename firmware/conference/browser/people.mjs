@@ -188,6 +188,7 @@ export class Person {
       const track = window.conference.tracks.find((t) => t.leaf === leaf && t.source === 'microphone')
       if (!track) return undefined
       const ctx = window.listening ??= new AudioContext({ sampleRate: 48000 })
+      await ctx.resume()
       const a = ctx.createAnalyser()
       a.fftSize = 8192
       a.smoothingTimeConstant = 0
@@ -197,6 +198,7 @@ export class Person {
       const bins = new Float32Array(a.frequencyBinCount)
       a.getFloatFrequencyData(bins)
       node.disconnect()
+      await ctx.suspend() // six of them would take a good part of this machine
       let best = 0
       for (let i = 10; i < bins.length; i++) if (bins[i] > bins[best]) best = i
       const sorted = [...bins].sort((x, y) => x - y)
