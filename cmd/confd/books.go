@@ -79,7 +79,7 @@ func (b books) note(room, kind string, payload map[string]any) {
 }
 
 var requires = map[string][]string{call.KindBegan: {"vk-e2ee"}, call.KindEnded: {"vk-e2ee"}, call.KindAlarm: {"vk-e2ee"}, call.KindRegroup: {"vk-e2ee"},
-	call.KindRemoved: {"vk-roles"}, call.KindLevel: {"vk-roles"}, call.KindStream: {"vk-roles"}}
+	call.KindRemoved: {"vk-roles"}, call.KindLevel: {"vk-roles"}, call.KindStream: {"vk-roles"}, kindRoster: {"vk-roles"}, kindFile: {"vk-roles"}}
 
 // run writes what is noted until ctx ends.
 func (b books) run(ctx context.Context) error {

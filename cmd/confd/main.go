@@ -1,7 +1,7 @@
 // Command confd is the conference of one or more rooms: it admits people, orders the messages of their encrypted group, and
 // forwards media that it cannot open. On the unit, or the same program on a machine between the networks.
 //
-//	reads   conference.json (--config), certificates and roster beside it
+//	reads   conference.json (--config), at its start; certificates and roster beside it, also when they change: files.go
 //	writes  --state: access.json, access-key.json, roster-ROOM.json (as the site said it last; ROOM is the room's id), outbox/,
 //	        journal/ (of rooms whose unit is not reached by socket)
 //	listens HTTPS :8444 (development 127.0.0.1:8082), UDP and TCP 3478, metrics 127.0.0.1:9466, --state/invite.sock
@@ -20,9 +20,14 @@ import (
 	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // images without a zone file
+
+	"subrosa/firmware/follow"
 )
 
 func main() {
+	if code, staged := follow.Stage(); staged {
+		os.Exit(code)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	signal.Ignore(syscall.SIGXFSZ)
@@ -56,7 +61,7 @@ func parse(args []string) (o options, err error) {
 	f := flag.NewFlagSet("confd", flag.ContinueOnError)
 	f.StringVar(&o.config, "config", "/etc/subrosa/conference.json", "the conference's `file`")
 	f.StringVar(&o.state, "state", "./.state", "`folder` of the conference's states")
-	f.StringVar(&o.invite, "first-invite", "", "print a single-use link with which the clerk of a `room` sets up their passkey, and end; also while the conference runs")
+	f.StringVar(&o.invite, "first-invite", "", "print a single-use link with which the first who may invite others, the clerk of a `room` or where it has none its chair, sets up their passkey, and end; also while the conference runs")
 	f.BoolVar(&o.unsealed, "unsealed", false, "keep the rights that the kernel could take away: development, or an old kernel; said in log, health and metrics")
 	f.StringVar(&o.token, "stream-token", "", "print a token with which a device sends the picture and sound of a `room` in (--publish) or plays them (--play), and end")
 	f.BoolVar(&o.publish, "publish", false, "of --stream-token: for sending in (WHIP)")
@@ -105,6 +110,9 @@ func run(ctx context.Context, args []string) error {
 	}
 	if o.token != "" {
 		return s.streamToken(o, os.Stdout)
+	}
+	if err := s.openFiles(); err != nil {
+		return err
 	}
 	if err := s.seal(o); err != nil {
 		return err

@@ -12,17 +12,24 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"subrosa/firmware/conference/access"
 	"subrosa/firmware/conference/level"
 	"subrosa/firmware/conference/tripwire"
+	"subrosa/firmware/follow"
+	"subrosa/firmware/roster"
 )
 
 // TestMain makes this program the conference of tests that want it as a process of its own.
 func TestMain(m *testing.M) {
+	if code, staged := follow.Stage(); staged {
+		os.Exit(code)
+	}
 	if len(os.Args) > 1 && os.Args[1] == "be-confd" {
 		if err := beConfd(os.Args[2:]); err != nil {
 			fmt.Fprintln(os.Stderr, "confd:", err)
@@ -53,6 +60,9 @@ func beConfd(args []string) error {
 	}
 	defer s.close()
 	s.more = (&testServer{server: s}).routes
+	if err := s.openFiles(); err != nil {
+		return err
+	}
 	if err := s.seal(o); err != nil {
 		return err
 	}
@@ -69,6 +79,15 @@ func (s *testServer) routes(m *http.ServeMux) {
 		}
 		http.SetCookie(w, c)
 		http.Redirect(w, r, "/room/ratssaal?"+r.URL.RawQuery, http.StatusSeeOther)
+	})
+	m.HandleFunc("GET /test/invite", func(w http.ResponseWriter, r *http.Request) {
+		now := time.Now()
+		made, err := s.access.Invite(roster.Clerk, access.Order{Room: "ratssaal", Member: r.FormValue("member"), Purpose: access.Join, From: now.Add(-time.Minute), To: now.Add(time.Hour)})
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusConflict)
+			return
+		}
+		fmt.Fprint(w, made.Link[strings.LastIndex(made.Link, "#")+1:])
 	})
 	m.HandleFunc("GET /test/figures", func(w http.ResponseWriter, r *http.Request) {
 		drops := map[string]uint64{}
@@ -189,6 +208,7 @@ func (p *process) stop() error {
 // health is what /healthz says.
 type health struct {
 	OK, Sealed bool
+	Files      map[string]string
 }
 
 func (p *process) health(t testing.TB) (h health) {

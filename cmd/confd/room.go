@@ -31,8 +31,9 @@ type room struct {
 	id      string
 	name    string // for people
 	roster  *roster.Roster
-	file    bool   // the roster is that of a file
-	saved   string // else where it is kept, so that who is signed in still is after a restart
+	file    bool           // the roster is that of a file
+	zone    *time.Location // of the file's dates
+	saved   string         // else where it is kept, so that who is signed in still is after a restart
 	call    *call.Call
 	streams *Streams   // nil: none
 	telling sync.Mutex // the last word said of the call is the last that is published
@@ -82,6 +83,7 @@ func openRoom(c Config, conf Room, folder state.Folder) (*room, error) {
 		return nil, fmt.Errorf("config: roster: %w", err)
 	}
 	defer f.Close()
+	r.zone = where
 	members, err := roster.ReadCSV(f, where)
 	if err != nil {
 		return nil, fmt.Errorf("config: roster: %s: %w", conf.Roster, err)
@@ -172,7 +174,7 @@ func (s *server) tell(r *room, rep call.Report) {
 	r.mu.Lock()
 	version := r.version
 	r.mu.Unlock()
-	out := report.Conference{DesiredVersion: version, State: rep.State, Level: string(rep.Level), Seats: rep.Seats, CodeLabel: rep.CodeLabel, Bundle: client.Bundle()}
+	out := report.Conference{DesiredVersion: version, State: rep.State, Level: string(rep.Level), Seats: rep.Seats, CodeLabel: rep.CodeLabel, Bundle: client.Bundle(), Kept: s.files.kept(r.id)}
 	if r.streams != nil {
 		out.Streams = &report.Streams{Open: rep.Open, In: rep.In, Out: rep.Out, At: time.Now().UTC()}
 	}

@@ -21,7 +21,7 @@ import (
 const mostFile = 64 << 20
 
 // seal takes from this process what it does not need any more: all is open, and nothing from outside has been read.
-// Configuration, certificates, keys and a roster's file are read at the start and then never again.
+// Configuration, certificates, keys and a roster's file it cannot open again: what changes in them comes by another process (files.go).
 func (s *server) seal(o options) error {
 	if o.unsealed {
 		s.log.Warn("the conference runs UNSEALED: whoever takes it over has all rights of its user")

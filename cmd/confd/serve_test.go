@@ -184,12 +184,17 @@ func TestServe(t *testing.T) {
 // selfSigned makes a certificate for localhost, and returns where it and its key are.
 func selfSigned(t testing.TB, dir string) (cert, key string) {
 	t.Helper()
+	return signedFor(t, dir, "page", x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)})
+}
+
+// signedFor writes NAME.crt and NAME.key.
+func signedFor(t testing.TB, dir, name string, c x509.Certificate) (cert, key string) {
+	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, k.Public(), k)
+	der, err := x509.CreateCertificate(rand.Reader, &c, &c, k.Public(), k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +202,7 @@ func selfSigned(t testing.TB, dir string) (cert, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert, key = filepath.Join(dir, "page.crt"), filepath.Join(dir, "page.key")
+	cert, key = filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key")
 	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: raw}} {
 		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)

@@ -44,6 +44,8 @@ type server struct {
 	metrics net.Listener
 	reg     *prometheus.Registry
 	books   books
+	files   files
+	certs   certs
 	invites net.Listener // nil: none
 	sealed  bool
 	begun   chan struct{} // closed when bytes from outside may be read
@@ -65,6 +67,7 @@ func assemble(c Config, o options, log *slog.Logger) (*server, error) {
 		return nil, err
 	}
 	s.tls = pages
+	s.certs.hold(broker, pages, c.Access.URL)
 	if s.books, err = openBooks(c, o.state); err != nil {
 		return nil, err
 	}
@@ -154,7 +157,7 @@ func (s *server) openMedia() error {
 }
 
 func (s *server) listen() (err error) {
-	s.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.sfu.Metrics(), s.seats(), s.isSealed(), streamCounter{s})
+	s.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.sfu.Metrics(), s.seats(), s.isSealed(), streamCounter{s}, fileCounter{s})
 	if s.site != nil {
 		s.reg.MustRegister(s.site.Metrics())
 	}
@@ -231,6 +234,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	start("access", s.access.Run)
 	start("journal", s.books.run)
+	start("files", s.followFiles)
 	if s.site != nil {
 		start("site", s.site.Run)
 	}
@@ -287,7 +291,7 @@ func serve(l net.Listener, s *http.Server, fatal chan<- error) {
 
 // health says that the parts answer, and how many sit in calls.
 func (s *server) health(w http.ResponseWriter, _ *http.Request) {
-	out := map[string]any{"ok": true, "sealed": s.sealed, "client": client.Bundle()}
+	out := map[string]any{"ok": true, "sealed": s.sealed, "client": client.Bundle(), "files": s.files.all()}
 	rooms := map[string]any{}
 	for id, r := range s.rooms {
 		rep := r.last()
@@ -300,6 +304,9 @@ func (s *server) health(w http.ResponseWriter, _ *http.Request) {
 
 func (s *server) close() {
 	var errs []error
+	if s.files.follow != nil {
+		_ = s.files.follow.Close() // closed already where it ran
+	}
 	if s.access != nil {
 		errs = append(errs, s.access.Close())
 	}

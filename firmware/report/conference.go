@@ -29,6 +29,9 @@ type Conference struct {
 	CodeLabel string `json:"code_label,omitempty"`
 	// Bundle is the checksum of the program that the conference hands to browsers: SHA-256, 64 hexadecimal digits.
 	Bundle string `json:"bundle,omitempty"`
+	// Kept are the conference's files whose last change it refused, so that what was read before holds: roster,
+	// page-certificate, broker-certificate.
+	Kept []string `json:"kept,omitempty"`
 	// Streams are the conference's own public streams; nil: it has none, or says nothing of them.
 	Streams *Streams `json:"streams,omitempty"`
 }
@@ -44,6 +47,9 @@ type Streams struct {
 
 // Off reports whether nothing is let in or out.
 func (s *Streams) Off() bool { return !s.Open && s.In == 0 && s.Out == 0 }
+
+// keptFiles are those that a conference follows while it runs.
+var keptFiles = []string{"roster", "page-certificate", "broker-certificate"}
 
 // CodesDiffer is the code label where devices are in different groups.
 const CodesDiffer = "differ"
@@ -66,6 +72,8 @@ func ReadConference(b []byte) (Conference, error) {
 		return c, fmt.Errorf("report: conference: code_label is not chair or room and 30 digits")
 	case c.Bundle != "" && (len(c.Bundle) != 64 || strings.Trim(c.Bundle, "0123456789abcdef") != ""):
 		return c, fmt.Errorf("report: conference: bundle is not 64 hexadecimal digits")
+	case len(c.Kept) > len(keptFiles) || slices.ContainsFunc(c.Kept, func(f string) bool { return !slices.Contains(keptFiles, f) }):
+		return c, fmt.Errorf("report: conference: kept %.60q", c.Kept)
 	case c.Streams != nil && (c.Streams.In < 0 || c.Streams.In > 1 || c.Streams.Out < 0 || c.Streams.Out > 1000 || c.Streams.At.IsZero()):
 		return c, fmt.Errorf("report: conference: streams %+v", *c.Streams)
 	}

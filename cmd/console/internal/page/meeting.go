@@ -32,6 +32,9 @@ func newMeetingView(lang string, c *report.Conference) *meetingView {
 		}
 		v.Lines = append(v.Lines, line)
 	}
+	for _, file := range c.Kept {
+		v.Lines = append(v.Lines, fmt.Sprintf(in(lang, texts["meeting.kept"]), in(lang, texts["meeting.kept."+file])))
+	}
 	if k := w.Key(); k != nil {
 		v.Fives, v.By = k.Fives, in(lang, Text(k.By))
 	}

@@ -48,6 +48,8 @@ func TestMeeting(t *testing.T) {
 	tells(report.Conference{State: "running", Level: "nonpublic", Seats: 3, Bundle: sum}, "noch nicht gemeldet", "not reported for this state yet")
 	tells(report.Conference{State: "running", Level: "nonpublic", Seats: 3, CodeLabel: "room " + code}, "vom Saal selbst berechnet", "computed by the hall itself")
 	tells(report.Conference{State: "running", Level: "nonpublic", Seats: 3, CodeLabel: "differ"}, "verschiedene Raumschlüssel", "different room codes")
+	tells(report.Conference{State: "idle", Level: "public", Kept: []string{"page-certificate", "roster"}}, "die vorige gilt weiter: Teilnehmerliste", "the one of before still holds: certificate of the pages")
+	tells(report.Conference{State: "running", Level: "nonpublic", Seats: 3, CodeLabel: "differ"}, "verschiedene Raumschlüssel", "different room codes")
 	k.tell(topic.ConferenceReported("ratssaal"), report.Conference{Version: 1, State: "idle", Level: "public"}) // an older one, again
 	if _, body := k.get("/rooms/ratssaal"); !strings.Contains(body, "different room codes") {
 		t.Error("an older report was believed")
