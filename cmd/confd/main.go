@@ -28,6 +28,9 @@ func main() {
 	if code, staged := follow.Stage(); staged {
 		os.Exit(code)
 	}
+	if code, staged := askIssuer(); staged {
+		os.Exit(code)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	signal.Ignore(syscall.SIGXFSZ)

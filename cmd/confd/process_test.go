@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	if code, staged := follow.Stage(); staged {
 		os.Exit(code)
 	}
+	if code, staged := askIssuer(); staged {
+		os.Exit(code)
+	}
 	if len(os.Args) > 1 && os.Args[1] == "be-confd" {
 		if err := beConfd(os.Args[2:]); err != nil {
 			fmt.Fprintln(os.Stderr, "confd:", err)

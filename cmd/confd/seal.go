@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +26,7 @@ func (s *server) seal(o options) error {
 		s.log.Warn("the conference runs UNSEALED: whoever takes it over has all rights of its user")
 		return nil
 	}
-	keeps, err := s.keeps(o.state)
+	keeps, err := s.keeps(o.state, s.issuerPorts()...)
 	if err != nil {
 		return err
 	}
@@ -40,8 +39,8 @@ func (s *server) seal(o options) error {
 }
 
 // keeps is what is left: the state folder, UDP for those who come by relay, its own figures, and ways out to the broker,
-// the city's sign-in and the units' journals where the configuration names them.
-func (s *server) keeps(state string) (seal.Server, error) {
+// the city's sign-in and the units' journals where the configuration names them; learned are ports of the sign-in's endpoints.
+func (s *server) keeps(state string, learned ...uint16) (seal.Server, error) {
 	k := seal.Server{Folders: []string{state}, UDP: true, FileSize: mostFile}
 	if s.metrics != nil {
 		// Not /proc/self/net, the traffic of the whole machine: the kernel makes these files anew at each look, rules do not last.
@@ -57,6 +56,7 @@ func (s *server) keeps(state string) (seal.Server, error) {
 	if k.Ports, err = s.c.ports(http.ProxyFromEnvironment); err != nil {
 		return k, err
 	}
+	k.Ports = append(k.Ports, learned...)
 	if len(k.Ports) > 0 { // their names have to be looked up
 		k.Ports = append(k.Ports, 53)
 		k.Read = append(k.Read, "/etc/hosts", "/etc/nsswitch.conf", resolvConf("/etc/resolv.conf"))
@@ -66,26 +66,16 @@ func (s *server) keeps(state string) (seal.Server, error) {
 
 // ports returns those that the conference connects to: the broker's, and the sign-in's or that of the proxy before it.
 func (c *Config) ports(proxy func(*http.Request) (*url.URL, error)) (ports []uint16, err error) {
-	add := func(what string, u *url.URL) error {
-		text := u.Port()
-		if text == "" {
-			text = map[string]string{"https": "443", "http": "80", "socks5": "1080", "socks5h": "1080"}[u.Scheme]
-		}
-		n, err := strconv.ParseUint(text, 10, 16)
-		if err != nil || n == 0 {
-			return fmt.Errorf("config: %s: %s names no port", what, u.Redacted())
-		}
-		ports = append(ports, uint16(n))
-		return nil
-	}
 	if c.Broker != "" {
 		u, err := url.Parse(c.Broker)
 		if err != nil {
 			return nil, fmt.Errorf("config: broker: %w", err)
 		}
-		if err := add("broker", u); err != nil {
-			return nil, err
+		p, err := portOf(u)
+		if err != nil {
+			return nil, fmt.Errorf("config: broker: %w", err)
 		}
+		ports = append(ports, p)
 	}
 	if c.Access.SSO == nil {
 		return ports, nil
@@ -94,14 +84,11 @@ func (c *Config) ports(proxy func(*http.Request) (*url.URL, error)) (ports []uin
 	if err != nil {
 		return nil, fmt.Errorf("config: access: sso: issuer: %w", err)
 	}
-	through, err := proxy(&http.Request{URL: u})
+	p, err := outPort(u, proxy)
 	if err != nil {
-		return nil, fmt.Errorf("config: proxy before the issuer: %w", err)
+		return nil, fmt.Errorf("config: access: sso: issuer: %w", err)
 	}
-	if through != nil {
-		u = through
-	}
-	return ports, add("access: sso: issuer", u)
+	return append(append(ports, p), c.Access.SSO.Ports...), nil
 }
 
 // resolvConf returns what tells where name servers are. Where that is a link into a service's folder below /run, the

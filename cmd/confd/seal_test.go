@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -175,6 +176,7 @@ func TestPorts(t *testing.T) {
 		{Config{Broker: "tls://broker.example"}, direct, "names no port"},
 		{Config{Access: access.Config{SSO: sso}}, direct, "[443]"},
 		{Config{Access: access.Config{SSO: &access.SSO{Issuer: "http://localhost:9000/x"}}}, direct, "[9000]"},
+		{Config{Access: access.Config{SSO: &access.SSO{Issuer: "https://login.example", Ports: []uint16{8443}}}}, direct, "[443 8443]"},
 		{Config{Broker: "tls://[::1]:8883", Access: access.Config{SSO: sso}}, by, "[8883 3128]"},
 	} {
 		ports, err := c.c.ports(c.proxy)
@@ -188,6 +190,35 @@ func TestPorts(t *testing.T) {
 	}
 }
 
+// TestIssuerDown: a conference starts though the city's sign-in does not answer, and says what then.
+func TestIssuerDown(t *testing.T) {
+	var said bytes.Buffer
+	s := &server{log: slog.New(slog.NewTextHandler(&said, nil)), c: Config{Access: access.Config{SSO: &access.SSO{Issuer: fmt.Sprintf("http://localhost:%d", freePort(t))}}}}
+	if ports := s.issuerPorts(); ports != nil || !strings.Contains(said.String(), "restart confd once it answers") || !strings.Contains(said.String(), "access.sso.ports") {
+		t.Errorf("%v, %s", ports, said.String())
+	}
+}
+
+// TestPortsOf: endpoints are reached at their own ports or at that of a proxy, each once.
+func TestPortsOf(t *testing.T) {
+	by := func(r *http.Request) (*url.URL, error) {
+		if r.URL.Hostname() == "inside.example" {
+			return nil, nil
+		}
+		return url.Parse("http://proxy.example:3128")
+	}
+	ports, err := portsOf([]string{"https://inside.example:8443/token", "https://inside.example/keys", "https://a.example/x", "https://b.example/y"}, by)
+	if err != nil || !slices.Equal(ports, []uint16{8443, 443, 3128}) {
+		t.Errorf("%v, %v", ports, err)
+	}
+	if _, err := portsOf([]string{"ldap://a.example"}, by); err != nil {
+		t.Errorf("by the proxy: %v", err)
+	}
+	if ports, err := portsOf([]string{"ldap://inside.example"}, by); err == nil {
+		t.Errorf("a scheme without a port gives %v", ports)
+	}
+}
+
 // TestKeeps: without a broker, a sign-in and a unit's journal there is no way out at all.
 func TestKeeps(t *testing.T) {
 	s := &server{c: Config{Rooms: []Room{{ID: "a"}}}}
@@ -196,7 +227,7 @@ func TestKeeps(t *testing.T) {
 		t.Errorf("%+v, %v", k, err)
 	}
 	s.c.Rooms[0].Journal, s.c.Broker = "/run/subrosa/conference.sock", "tls://b:8883"
-	if k, err = s.keeps("/state"); err != nil || !slices.Equal(k.Ports, []uint16{8883, 53}) || !slices.Equal(k.Sockets, []string{"/run/subrosa"}) {
+	if k, err = s.keeps("/state", 8443); err != nil || !slices.Equal(k.Ports, []uint16{8883, 8443, 53}) || !slices.Equal(k.Sockets, []string{"/run/subrosa"}) {
 		t.Errorf("%+v, %v", k, err)
 	}
 }

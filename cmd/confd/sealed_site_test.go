@@ -65,17 +65,43 @@ func realBroker(t *testing.T) string {
 	return fmt.Sprintf("tcp://localhost:%d", port) // a name, which is looked up
 }
 
-// city is the OpenID provider of github.com/zitadel/oidc, as its own example runs it.
+// city is the OpenID provider of github.com/zitadel/oidc, as its own example runs it, with tokens and keys at another port than
+// its pages, as providers behind several gateways have them.
 func city(t *testing.T, back string) (issuer string) {
 	t.Helper()
 	var handler http.Handler
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
-	t.Cleanup(s.Close)
-	issuer = strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
+	begin := func() (address string) {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+		t.Cleanup(s.Close)
+		return strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
+	}
+	issuer = begin()
 	storage.RegisterClients(storage.NativeClient("konferenz", back))
 	old := slog.Default()
-	handler = exampleop.SetupServer(issuer, storage.NewStorage(storage.NewUserStore(issuer+"/")), slog.New(slog.DiscardHandler), false)
+	provider := exampleop.SetupServer(issuer, storage.NewStorage(storage.NewUserStore(issuer+"/")), slog.New(slog.DiscardHandler), false)
 	slog.SetDefault(old)
+	other := begin()
+	handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		here := r.Host == strings.TrimPrefix(issuer, "http://")
+		switch {
+		case here && r.URL.Path == "/.well-known/openid-configuration":
+			answer := httptest.NewRecorder()
+			provider.ServeHTTP(answer, r)
+			text := answer.Body.String()
+			for _, path := range []string{"/oauth/token\"", "/keys\""} {
+				if !strings.Contains(text, `"`+issuer+path) {
+					t.Errorf("the provider's document has no %s: %s", path, text)
+				}
+				text = strings.Replace(text, `"`+issuer+path, `"`+other+path, 1)
+			}
+			w.Header().Set("Content-Type", "application/json")
+			io.WriteString(w, text)
+		case here && (r.URL.Path == "/oauth/token" || r.URL.Path == "/keys"):
+			http.NotFound(w, r)
+		default:
+			provider.ServeHTTP(w, r)
+		}
+	})
 	return issuer
 }
 

@@ -35,6 +35,8 @@ type SSO struct {
 	ACR       []string `json:"acr,omitempty"`
 	Strong    []string `json:"strong_acr,omitempty"`
 	StrongAMR []string `json:"strong_amr,omitempty"`
+	// Ports are further ones of the issuer's endpoints, should it be down when the conference starts and asks for them.
+	Ports []uint16 `json:"ports,omitempty"`
 	// Pseudonyms is made with the office's key, the same as in the roster's import.
 	Pseudonyms roster.Pseudonyms `json:"-"`
 	Client     *http.Client      `json:"-"` // towards the issuer; nil: http.DefaultClient with a limit of time
@@ -124,6 +126,21 @@ func (c *SSO) discover(ctx context.Context) (*oidc.Provider, error) {
 	}
 	c.provider = p
 	return p, nil
+}
+
+// Endpoints asks the issuer which addresses a sign-in connects to: those of tokens and keys.
+func (c *SSO) Endpoints(ctx context.Context) ([]string, error) {
+	p, err := oidc.NewProvider(c.context(ctx), c.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("access: sso: the issuer does not answer as one: %w", err)
+	}
+	var doc struct {
+		Keys string `json:"jwks_uri"`
+	}
+	if err := p.Claims(&doc); err != nil {
+		return nil, fmt.Errorf("access: sso: the issuer's document: %w", err)
+	}
+	return []string{p.Endpoint().TokenURL, doc.Keys}, nil
 }
 
 func (c *SSO) context(ctx context.Context) context.Context {
