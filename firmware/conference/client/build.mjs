@@ -71,6 +71,7 @@ async function main () {
   const weigh = (which) => [...files].filter(([n]) => n !== 'SHA256SUMS' && which(n)).reduce((n, [, b]) => n + gzipSync(b, { level: 9 }).length, 0)
   const size = weigh((n) => !n.startsWith('blur/'))
   console.log(`client: ${(size / 1024).toFixed(1)} kB gzipped, of ${BUDGET / 1024}; ${(weigh((n) => n.startsWith('blur/')) / 1024).toFixed(1)} kB more when a background is hidden`)
+  console.log(`client: checksum ${createHash('sha256').update(files.get('SHA256SUMS')).digest('hex')}`)
   if (size > BUDGET) throw new Error('client: the core is larger than its budget')
   if (process.argv.includes('--check')) {
     const there = existsSync(dist) ? names(dist).sort().join() : ''

@@ -1,6 +1,6 @@
 // Package client is the conference's page as a browser gets it: TypeScript in src, built by build.mjs (esbuild, pinned) into
 // dist, which is committed and embedded. A rebuild gives the same bytes, which the tests check; Bundle is the checksum of all
-// of them, which the page shows, the wall too, and the release notes publish.
+// of them, which the page shows, and the wall; sha256sum of dist/SHA256SUMS in the source gives it on any other machine.
 package client
 
 import (

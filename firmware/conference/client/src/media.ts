@@ -21,9 +21,14 @@ export interface MediaEvents {
   offer: (n: number, fresh: boolean, sdp: string, send: SendMid[], receive: TrackMid[]) => void
 }
 
-// supported says whether this browser can seal frames at all. Without it there is no call: never plaintext.
-export const supported = (): boolean =>
-  typeof RTCPeerConnection !== 'undefined' && 'RTCRtpScriptTransform' in globalThis && typeof globalThis.crypto?.subtle !== 'undefined'
+// supported says whether this browser can seal frames at all, and has the curves of the group (Chromium 137, Firefox 130, Safari 17 and
+// newer, by the browsers' own compatibility data; asked for here, not looked up). Without it there is no call: never plaintext.
+export async function supported (): Promise<boolean> {
+  if (typeof RTCPeerConnection === 'undefined' || !('RTCRtpScriptTransform' in globalThis) || typeof globalThis.crypto?.subtle === 'undefined') return false
+  const curves = [['Ed25519', ['sign', 'verify']], ['X25519', ['deriveBits']]] as const
+  const has = await Promise.all(curves.map(([name, uses]) => crypto.subtle.generateKey({ name }, false, uses).then(() => true, () => false)))
+  return has.every(Boolean)
+}
 
 // STALE is how long a picture may stand without a new frame that opened, in ms; then it is blanked.
 const STALE = 3000

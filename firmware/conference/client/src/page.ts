@@ -44,7 +44,7 @@ function foot (): HTMLElement {
 // --- before ----------------------------------------------------------------------------------------
 
 async function before (): Promise<void> {
-  if (!supported()) { message(t('old')); return }
+  if (!await supported()) { message(t('old')); return }
   let id: Identity
   try {
     id = await me(room, english())
