@@ -3,7 +3,8 @@
 //
 //	SUBROSA_BIN  folder of the built programs; without it confd is built here
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { X509Certificate, createHash } from 'node:crypto'
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { fileURLToPath } from 'node:url'
 import path from 'node:path'
@@ -30,21 +31,41 @@ function program (test) {
 }
 
 export class Confd {
-  // start with more of a configuration: keys of docs/conference-server.md. level is the room's.
-  static async start ({ level = 'internal', ...more } = {}) {
+  // start with more of a configuration: keys of docs/conference-server.md. level is the room's. With tls the pages are at
+  // https://localhost, by a certificate that signs itself: browsers have to be told to take it, see spki. With everywhere, media come by all interfaces.
+  static async start ({ level = 'internal', tls = false, everywhere = false, ...more } = {}) {
     const s = new Confd()
     s.work = mkdtempSync(path.join(tmp, 'confd-'))
     const [port, media, metrics] = [await freePort(), await freePort(), await freePort()]
-    Object.assign(s, { url: `http://localhost:${port}`, media, output: '', base: `http://127.0.0.1:${metrics}` })
-    writeFileSync(path.join(s.work, 'roster.csv'), 'id,role,devices,from,to\n' + roles.map((r, i) => `m-${i},${r},,,\n`).join(''))
+    Object.assign(s, { url: `${tls ? 'https' : 'http'}://localhost:${port}`, media, output: '', base: `http://127.0.0.1:${metrics}` })
+    s.roster()
     s.config({
-      id: 'konferenz', plain: true, listen: `127.0.0.1:${port}`, media: `127.0.0.1:${media}`, metrics: `127.0.0.1:${metrics}`,
+      id: 'konferenz', ...(tls ? s.certificate() : { plain: true }), listen: `127.0.0.1:${port}`, media: `${everywhere ? '' : '127.0.0.1'}:${media}`, metrics: `127.0.0.1:${metrics}`,
       rooms: [{ id: 'ratssaal', name: 'Ratssaal', roster: 'roster.csv', level }], access: { url: s.url, name: 'Konferenz Musterstadt' }, ...more
     })
     s.cookies = s.signIn()
     await s.run()
     return s
   }
+
+  // roster writes the list beside its place and renames it over, without those named: also while the program runs.
+  roster (...without) {
+    const file = path.join(this.work, 'roster.csv')
+    writeFileSync(`${file}.new`, 'id,role,devices,from,to\n' + roles.map((r, i) => without.includes(`m-${i}`) ? '' : `m-${i},${r},,,\n`).join(''))
+    renameSync(`${file}.new`, file)
+  }
+
+  // certificate makes one, and spki, the hash of its key by which Chromium takes it.
+  certificate () {
+    const [cert, key] = ['page.crt', 'page.key'].map((f) => path.join(this.work, f))
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', cert], { stdio: 'ignore' })
+    const der = new X509Certificate(readFileSync(cert)).publicKey.export({ type: 'spki', format: 'der' })
+    this.spki = createHash('sha256').update(der).digest('base64')
+    return { page_cert: cert, page_key: key }
+  }
+
+  // firstInvite is the link of the first who may invite others.
+  firstInvite () { return execFileSync(program(false), ['--config', this.file, '--state', this.state, '--first-invite', 'ratssaal']).toString().trim() }
 
   config (c) {
     this.file = path.join(this.work, 'conference.json')
@@ -84,7 +105,7 @@ export class Confd {
   // enter gives a browser context a member's login, and returns the address of the room.
   async enter (context, member) {
     const { name, value } = this.cookies.get(member)
-    await context.addCookies([{ name, value, url: this.url, httpOnly: true, sameSite: 'Strict' }])
+    await context.addCookies([{ name, value, url: this.url, httpOnly: true, secure: this.url.startsWith('https:'), sameSite: 'Strict' }])
     return `${this.url}/room/ratssaal`
   }
 
