@@ -299,6 +299,24 @@ func TestLayers(t *testing.T) {
 	}
 }
 
+// TestLong: a slot that carries one layer for hours carries all of it, though sequence numbers go round, and what comes late, too.
+func TestLong(t *testing.T) {
+	_, ls, _, ws := bench(t, 1)
+	const n = 300_000
+	for i := range uint32(n) {
+		seq := uint16(i)
+		if i%1000 == 998 { // two change places
+			seq++
+		} else if i%1000 == 999 {
+			seq--
+		}
+		ls[1].pass(vp8(seq, 3000*i, seq, i == 0))
+	}
+	if len(ws[0].seqs) != n {
+		t.Errorf("%d of %d packets were passed on", len(ws[0].seqs), n)
+	}
+}
+
 // TestForwardingAllocatesNothing: in a steady state, our code allocates nothing for a packet to twelve people.
 func TestForwardingAllocatesNothing(t *testing.T) {
 	tr, ls, _, ws := bench(t, 12)

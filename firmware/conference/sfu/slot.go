@@ -33,7 +33,7 @@ type slot struct {
 	target int // that is wanted; -1 paused
 
 	begun          bool
-	start          uint16 // first sequence number, as it came, since the last switch
+	start          uint16 // first sequence number, as it came, since the last switch; later it follows at a distance
 	offset         uint16 // added to sequence numbers
 	out            uint16 // highest sent
 	outTS          uint32
@@ -222,6 +222,9 @@ func (s *slot) write(l *layer, p *packet) {
 	}
 	if int16(p.seq-s.start) < 0 {
 		return // of before
+	}
+	if p.seq-s.start >= 1<<14 {
+		s.start = p.seq - 1<<13 // else what comes would be of before once the numbers are half-way round
 	}
 	s.send(p, l.track.codec)
 	s.originals++
