@@ -1,7 +1,8 @@
 // Package batch is a UDP socket that sends and receives many datagrams with one system call: sendmmsg(2) and recvmmsg(2).
 //
 // What is written between Hold and Release goes out together; what is written otherwise goes at once. A packet that is
-// forwarded to thirty people so costs one call instead of thirty.
+// forwarded to thirty people so costs one call instead of thirty, and the packets of a picture that go to one of them pass
+// through the kernel as one.
 package batch
 
 import (
@@ -29,7 +30,7 @@ type mmsghdr struct {
 	_   [4]byte
 }
 
-// ring is what a system call wants: headers that point to buffers that never move.
+// ring is what recvmmsg wants: headers that point to buffers that never move.
 type ring struct {
 	hdrs  [most]mmsghdr
 	iovs  [most]unix.Iovec
@@ -52,7 +53,7 @@ func newRing() *ring {
 // call is a system call under way: kept, so that no closure is made for each.
 type call struct {
 	number uintptr
-	ring   *ring
+	hdrs   *[most]mmsghdr
 	at     int // first header
 	len    int
 	n      uintptr
@@ -60,10 +61,12 @@ type call struct {
 	do     func(fd uintptr) bool
 }
 
-func (c *call) init(number uintptr, r *ring) {
-	c.number, c.ring = number, r
+// init prepares a call. It never waits (MSG_DONTWAIT), so the scheduler is not told of it: else it would take a call to thirty
+// for one that hangs, and wake a thread to go on in its place.
+func (c *call) init(number uintptr, hdrs *[most]mmsghdr) {
+	c.number, c.hdrs = number, hdrs
 	c.do = func(fd uintptr) bool {
-		c.n, _, c.errno = syscall.Syscall6(c.number, fd, uintptr(unsafe.Pointer(&c.ring.hdrs[c.at])), uintptr(c.len), unix.MSG_DONTWAIT, 0, 0)
+		c.n, _, c.errno = syscall.RawSyscall6(c.number, fd, uintptr(unsafe.Pointer(&c.hdrs[c.at])), uintptr(c.len), unix.MSG_DONTWAIT, 0, 0)
 		return c.errno != syscall.EAGAIN
 	}
 }
@@ -79,9 +82,11 @@ type Conn struct {
 	recv call
 
 	mu    sync.Mutex
-	out   *ring
+	out   *outbox
 	holds int
 	send  call
+	joins bool // the kernel cuts messages up (UDP_SEGMENT)
+	put   func(*unix.RawSockaddrInet6, netip.AddrPort) uint32
 
 	// Foreign, if set, gets a datagram first and says whether it was for somebody else.
 	Foreign func(b []byte, from netip.AddrPort) bool
@@ -106,17 +111,23 @@ func Listen(network, address string) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("batch: %w", err)
 	}
-	c := &Conn{udp: udp, raw: raw, in: newRing(), out: newRing()}
-	c.recv.init(unix.SYS_RECVMMSG, c.in)
+	c := &Conn{udp: udp, raw: raw, in: newRing(), out: newOutbox()}
+	c.put = c.write
+	c.recv.init(unix.SYS_RECVMMSG, &c.in.hdrs)
 	c.recv.len = most
-	c.send.init(unix.SYS_SENDMMSG, c.out)
-	return c, c.family()
+	c.send.init(unix.SYS_SENDMMSG, &c.out.hdrs)
+	return c, c.ask()
 }
 
-func (c *Conn) family() error {
+// ask asks the kernel of what family the socket is, and whether it cuts messages up: once, before a server seals itself.
+func (c *Conn) ask() error {
 	var domain int
 	var inner error
-	err := c.raw.Control(func(fd uintptr) { domain, inner = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN) })
+	err := c.raw.Control(func(fd uintptr) {
+		domain, inner = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
+		_, unknown := unix.GetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_SEGMENT)
+		c.joins = unknown == nil
+	})
 	if err == nil {
 		err = inner
 	}
@@ -175,12 +186,8 @@ func (c *Conn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := c.out
-	i := r.n
-	r.iovs[i].SetLen(copy(r.bufs[i][:], b))
-	r.hdrs[i].hdr.Namelen = c.put(&r.names[i], to)
-	r.n++
-	if c.holds == 0 || r.n == most {
+	c.out.add(b, to)
+	if c.holds == 0 || c.out.n == most {
 		c.flush()
 	}
 	return len(b), nil
@@ -204,22 +211,39 @@ func (c *Conn) Release() {
 
 // flush sends all that waits; what the kernel refuses is lost, as any datagram may be.
 func (c *Conn) flush() {
-	r := c.out
-	for c.send.at = 0; c.send.at < r.n; {
-		c.send.len = r.n - c.send.at
+	o := c.out
+	o.plan(c.joins)
+	o.fill(c.put)
+	for c.send.at = 0; c.send.at < o.m; {
+		c.send.len = o.m - c.send.at
 		if c.raw.Write(c.send.do) != nil {
 			break
 		}
 		if c.send.errno != 0 {
-			c.send.n = 1 // the first could not be sent
+			c.refused(&o.msgs[c.send.at], c.send.errno)
+			c.send.n = 1
 		}
 		c.send.at += int(c.send.n)
 	}
-	r.n = 0
+	o.n = 0
 }
 
-// put writes an address as the kernel wants it, and returns its length.
-func (c *Conn) put(raw *unix.RawSockaddrInet6, to netip.AddrPort) uint32 {
+// refused sends the datagrams of a message one by one: the way there takes shorter ones only, or the network card cannot cut
+// up; then it is not asked again.
+func (c *Conn) refused(m *message, why syscall.Errno) {
+	if m.count == 1 {
+		return
+	}
+	if why == syscall.EIO {
+		c.joins = false
+	}
+	for i := m.first; i >= 0; i = c.out.next[i] {
+		_, _ = c.udp.WriteToUDPAddrPort(c.out.bufs[i][:c.out.lens[i]], c.out.tos[i])
+	}
+}
+
+// write writes an address as the kernel wants it, and returns its length.
+func (c *Conn) write(raw *unix.RawSockaddrInet6, to netip.AddrPort) uint32 {
 	port := to.Port()<<8 | to.Port()>>8
 	if ip := to.Addr().Unmap(); ip.Is4() && !c.six {
 		four := (*unix.RawSockaddrInet4)(unsafe.Pointer(raw))

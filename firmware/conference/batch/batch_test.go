@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func listen(t testing.TB, network, address string) *Conn {
@@ -81,6 +83,92 @@ func TestMany(t *testing.T) {
 	}
 }
 
+// TestJoin: datagrams to one address of one size pass the kernel as one message, with a shorter one at the end; they arrive as they
+// were written, in order, by IPv4 and IPv6, and where the kernel refuses to cut up (here for want of checksums), too.
+func TestJoin(t *testing.T) {
+	sizes := []int{1100, 1100, 1100, 300, 700, 700, 701, 80}
+	for _, tt := range []struct {
+		name, network, from, to string
+		refuses                 bool
+		messages                int
+	}{
+		{"IPv4", "udp4", "127.0.0.1:0", "127.0.0.1:0", false, 2 * 3},
+		{"IPv6", "udp6", "[::1]:0", "[::1]:0", false, 2 * 3},
+		{"IPv4 by a socket of both", "udp", ":0", "127.0.0.1:0", false, 2 * 3},
+		{"refused", "udp4", "127.0.0.1:0", "127.0.0.1:0", true, 2 * 3},
+		{"an old kernel", "udp4", "127.0.0.1:0", "127.0.0.1:0", false, 2 * len(sizes)},
+	} {
+		a := listen(t, tt.network, tt.from)
+		if !a.joins {
+			t.Skip("this kernel does not cut up")
+		}
+		a.joins = tt.name != "an old kernel"
+		if tt.refuses {
+			if err := a.raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_NO_CHECK, 1) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		to := []*Conn{listen(t, "udp", tt.to), listen(t, "udp", tt.to)}
+		a.Hold()
+		for i, n := range sizes {
+			for j, b := range to { // in turn, as those of two pictures come
+				if _, err := a.WriteToAddrPort(bytes.Repeat([]byte{byte(10*j + i)}, n), at(b)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		a.Release()
+		if a.out.m != tt.messages {
+			t.Errorf("%s: %d messages, want %d", tt.name, a.out.m, tt.messages)
+		}
+		buf := make([]byte, 2000)
+		for j, b := range to {
+			_ = b.SetReadDeadline(time.Now().Add(5 * time.Second))
+			for i, want := range sizes {
+				if n, _, err := b.ReadFromAddrPort(buf); err != nil || !bytes.Equal(buf[:n], bytes.Repeat([]byte{byte(10*j + i)}, want)) {
+					t.Fatalf("%s: to %d, datagram %d: %d bytes of %d, %v", tt.name, j, i, n, buf[0], err)
+				}
+			}
+		}
+	}
+}
+
+// FuzzPlan: whatever waits, each datagram is in one message, those to one address are in order, and the kernel would cut each
+// message up into just them.
+func FuzzPlan(f *testing.F) {
+	f.Add([]byte{1, 1, 1, 2, 9, 9, 5, 5, 4, 1})
+	f.Fuzz(func(t *testing.T, in []byte) {
+		o := newOutbox()
+		for i := 0; i+1 < len(in) && o.n < most; i += 2 {
+			o.add(make([]byte, 5*int(in[i])), netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, in[i+1] % 4}), 1))
+		}
+		o.plan(true)
+		o.fill(new(Conn).write)
+		seen, last := 0, map[netip.AddrPort]int{}
+		for j := range o.m {
+			m, each := o.msgs[j], o.lens[o.msgs[j].first]
+			count := 0
+			for i := m.first; i >= 0; i = o.next[i] {
+				if before, ok := last[o.tos[i]]; ok && before >= i {
+					t.Fatalf("%d goes after %d", i, before)
+				}
+				last[o.tos[i]] = i
+				if o.tos[i] != o.tos[m.first] || o.lens[i] > each || o.lens[i] < each && i != m.last {
+					t.Fatalf("datagram %d of %d bytes in a message of %d each", i, o.lens[i], each)
+				}
+				count++
+			}
+			if count != m.count || count > mostSegments || int(o.hdrs[j].hdr.Iovlen) != count {
+				t.Fatalf("message %d has %d datagrams, says %d", j, count, m.count)
+			}
+			seen += count
+		}
+		if seen != o.n {
+			t.Fatalf("%d of %d are sent", seen, o.n)
+		}
+	})
+}
+
 func TestForeign(t *testing.T) {
 	a, b := listen(t, "udp4", "127.0.0.1:0"), listen(t, "udp4", "127.0.0.1:0")
 	_ = b.SetReadDeadline(time.Now().Add(5 * time.Second))
@@ -148,7 +236,7 @@ func FuzzAddress(f *testing.F) {
 		}
 		r := newRing()
 		c := &Conn{six: six}
-		c.put(&r.names[0], netip.AddrPortFrom(a, port))
+		c.write(&r.names[0], netip.AddrPortFrom(a, port))
 		if got := address(&r.names[0]); got != netip.AddrPortFrom(a.Unmap(), port) {
 			t.Fatalf("%v became %v", a, got)
 		}
