@@ -3,10 +3,12 @@ package sfu
 import (
 	"encoding/binary"
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/ice/v4"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -19,6 +21,7 @@ import (
 type client struct {
 	id    string
 	pc    *webrtc.PeerConnection
+	udp   *net.UDPConn
 	audio *webrtc.TrackLocalStaticRTP
 	video *webrtc.TrackLocalStaticRTP
 	n     int
@@ -33,6 +36,9 @@ type client struct {
 	ctr   uint64
 	seq   [2]uint16
 	ts    [2]uint32
+
+	sent, packets atomic.Int64
+	delays        *[2]histogram // if set, how long sound and pictures were on their way
 }
 
 // received counts what came of a track.
@@ -53,11 +59,17 @@ func newClient(id string, leaf int, publish bool) (*client, error) {
 	e.SetInterfaceFilter(func(name string) bool { return name == "lo" })
 	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	e.SetReceiveMTU(1500)
+	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return nil, err
+	}
+	_ = udp.SetReadBuffer(4 << 20) // a machine that is busy reads late
+	e.SetICEUDPMux(ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: udp, Logger: quiet{}.NewLogger("")}))
 	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithSettingEngine(e)).NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		return nil, err
 	}
-	c := &client{id: id, pc: pc, leaf: leaf, mids: map[string]string{}, got: map[string]*received{}}
+	c := &client{id: id, pc: pc, udp: udp, leaf: leaf, mids: map[string]string{}, got: map[string]*received{}}
 	pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) { c.drain(t, r) })
 	if !publish {
 		return c, nil
@@ -160,7 +172,10 @@ func (c *client) drain(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 			mid = tr.Mid()
 		}
 	}
-	rec := &received{}
+	rec, video := &received{}, 0
+	if t.Kind() == webrtc.RTPCodecTypeVideo {
+		video = 1
+	}
 	c.mu.Lock()
 	c.got[c.mids[mid]] = rec
 	c.mu.Unlock()
@@ -180,6 +195,10 @@ func (c *client) drain(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 			rec.gaps.Add(1)
 		}
 		seq = h.SequenceNumber
+		if h.Padding {
+			n -= int(buf[n-1])
+		}
+		c.arrived(video, buf[at:n])
 		rec.packets.Add(1)
 		rec.bytes.Add(int64(n - at))
 		rec.last.Store(time.Now().UnixNano())
@@ -212,6 +231,7 @@ func (c *client) sendVideo(size int, key bool) {
 			d[0] |= 0x10
 		}
 		c.seq[1]++
+		c.stamp(part)
 		_ = c.video.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: c.seq[1], Timestamp: c.ts[1], Marker: i+1100 >= len(f)}, Payload: append(d, part...)})
 	}
 }
@@ -219,7 +239,27 @@ func (c *client) sendVideo(size int, key bool) {
 func (c *client) sendAudio(size int) {
 	c.seq[0]++
 	c.ts[0] += 960
-	_ = c.audio.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: c.seq[0], Timestamp: c.ts[0]}, Payload: c.seal(nil, size)})
+	f := c.seal(nil, size)
+	c.stamp(f)
+	_ = c.audio.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: c.seq[0], Timestamp: c.ts[0]}, Payload: f})
+}
+
+const stamped = 64 // bytes, from which on a packet ends with the time it was sent at
+
+// stamp writes the time into what would be ciphertext.
+func (c *client) stamp(part []byte) {
+	c.sent.Add(1)
+	if len(part) >= stamped {
+		binary.BigEndian.PutUint64(part[len(part)-8:], uint64(time.Now().UnixNano()))
+	}
+}
+
+// arrived takes note of how long a packet was on its way.
+func (c *client) arrived(video int, payload []byte) {
+	c.packets.Add(1)
+	if c.delays != nil && len(payload) >= stamped+4*video {
+		c.delays[video].add(time.Duration(time.Now().UnixNano() - int64(binary.BigEndian.Uint64(payload[len(payload)-8:]))))
+	}
 }
 
 func (c *client) seal(prefix []byte, size int) []byte {
@@ -228,4 +268,7 @@ func (c *client) seal(prefix []byte, size int) []byte {
 	return append(f, make([]byte, size+sframe.Tag)...)
 }
 
-func (c *client) close() { _ = c.pc.Close() }
+func (c *client) close() {
+	_ = c.pc.Close()
+	_ = c.udp.Close()
+}

@@ -202,12 +202,14 @@ type writer struct {
 	seqs []uint16
 	ts   []uint32
 	pics []uint16
+	pads []uint8
 	keep bool
 }
 
 func (w *writer) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 	if w.keep {
 		w.seqs, w.ts = append(w.seqs, h.SequenceNumber), append(w.ts, h.Timestamp)
+		w.pads = append(w.pads, h.PaddingSize)
 		if p, err := codec.Parse(codec.VP8, payload); err == nil && len(payload) > 0 {
 			n, _ := p.IDs(payload)
 			w.pics = append(w.pics, n)

@@ -203,13 +203,20 @@ func (s *slot) aim(target int, now time.Time) {
 	}
 }
 
-// write passes a packet of a layer, if it is the one that the slot carries, or is to from here on.
-func (s *slot) write(l *layer, p *packet) {
+// write passes packets of a layer, if it is the one that the slot carries, or is to from there on.
+func (s *slot) write(l *layer, ps []packet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped || s.track != l.track || s.writer == nil || s.pts[l.track.codec] == 0 {
 		return
 	}
+	for i := range ps {
+		s.carry(l, &ps[i])
+	}
+}
+
+// carry passes a packet on; s.mu is held.
+func (s *slot) carry(l *layer, p *packet) {
 	if l.index != s.layer {
 		if l.index != s.target {
 			return
@@ -266,6 +273,7 @@ func (s *slot) send(p *packet, c codec.Codec) {
 	}
 	h := &s.hdr
 	h.SequenceNumber, h.Timestamp, h.Marker, h.PayloadType = p.seq+s.offset, p.ts+s.tsOffset, p.marker, s.pts[c]
+	h.Padding, h.PaddingSize = p.pad > 0, p.pad
 	if s.hasExt {
 		t := uint64(p.at.UnixNano()) / 1000 << 18 / 1e6 // 6.18 bits of seconds
 		s.sendExt = [3]byte{byte(t >> 16), byte(t >> 8), byte(t)}

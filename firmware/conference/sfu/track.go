@@ -112,6 +112,7 @@ type layer struct {
 	wire   *tripwire.Track
 	pc     *webrtc.PeerConnection
 	cache  cache
+	gather gather
 	asked  atomic.Int64 // when a key frame was, ns
 	last   atomic.Int64 // when a packet came, ns
 	bytes  atomic.Int64 // since steer looked
@@ -130,6 +131,7 @@ type packet struct {
 	marker  bool
 	desc    codec.Packet
 	payload []byte
+	pad     uint8 // bytes of padding that go with it
 	at      time.Time
 }
 
@@ -388,21 +390,6 @@ func (l *layer) drop(v tripwire.Verdict, now time.Time) {
 	}
 	l.alarms[v] = now
 	r.ev.Alarm(Alarm{Peer: l.track.peer.id, Track: l.track.id, Why: v})
-}
-
-// pass forwards to all who get this layer.
-func (l *layer) pass(p *packet) {
-	l.cache.put(p)
-	slots := l.track.slots.Load()
-	if slots == nil {
-		return
-	}
-	conn := l.track.peer.room.sfu.o.UDP
-	conn.Hold()
-	for _, s := range *slots {
-		s.write(l, p)
-	}
-	conn.Release()
 }
 
 func (l *layer) askKey(now time.Time) {
