@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -80,6 +83,18 @@ func (s *server) openFiles() error {
 	var err error
 	s.files.follow, err = follow.Start(sets)
 	return err
+}
+
+// hangUp has SIGHUP do nothing: administrators and ACME clients send it to have files read again, which happens by itself, and it
+// would end all calls.
+func (s *server) hangUp() {
+	got := make(chan os.Signal, 1)
+	signal.Notify(got, syscall.SIGHUP)
+	go func() {
+		for range got {
+			s.log.Info("confd: SIGHUP: nothing to do, files that change are taken in by themselves; conference.json wants a restart")
+		}
+	}()
 }
 
 // followFiles takes in what changes, until ctx ends.

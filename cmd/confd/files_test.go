@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"subrosa/firmware/conference/level"
 	"subrosa/firmware/conference/signal"
 	"subrosa/firmware/journal"
+	"subrosa/firmware/roster"
 )
 
 // renamed writes a file beside its place and renames it over, as editors and ACME clients do.
@@ -100,6 +102,9 @@ func TestRosterWhileItRuns(t *testing.T) {
 	_, link := p.text(t, "/test/invite?member=m-2")
 	_, other := p.text(t, "/test/invite?member=m-3")
 
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil { // as some send who change a file
+		t.Fatal(err)
+	}
 	began := time.Now()
 	renamed(t, file, without("m-2"))
 	if e := told[*signal.Ended](t, goes, nil); e.Reason != signal.EndedRoster {
@@ -187,7 +192,7 @@ func (p *process) told(t *testing.T) {
 		t.Errorf("the journal names somebody: %s", all)
 	}
 	said := strings.Join(p.log(), "\n")
-	if !strings.Contains(said, "NOT taken in") || strings.Contains(said, "Erika") {
+	if !strings.Contains(said, "NOT taken in") || !strings.Contains(said, "SIGHUP: nothing to do") || strings.Contains(said, "Erika") {
 		t.Errorf("the log says %s", said)
 	}
 	if n := len(p.entries(t, access.KindEnded)); n != 1 {
@@ -293,6 +298,70 @@ func TestCertificateWhileItRuns(t *testing.T) {
 	if n := len(p.entries(t, kindCert)); n != 2 {
 		t.Errorf("%d certificates in the journal, want 2", n)
 	}
+}
+
+// TestOverInFile: a line whose time is over brings nobody back for a moment, and a list of such lines is one of nobody.
+func TestOverInFile(t *testing.T) {
+	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	s := &server{log: newLog(false), books: books{by: map[string]journal.Appender{}, queue: make(chan journal.Entry, 8)}}
+	r := &room{id: "ratssaal", roster: &roster.Roster{}, zone: time.UTC}
+	if _, err := r.roster.Replace(now, []roster.Member{{ID: "m-0", Role: roster.Chair}}); err != nil {
+		t.Fatal(err)
+	}
+	r.roster.Watch(func(e roster.Event) {
+		if e.Member.ID == "m-9" {
+			t.Errorf("came back: %+v", e)
+		}
+	})
+	const head, over = "id,role,devices,from,to\n", "m-9,councillor,,2020-01-01,2026-11-28\n"
+	if err := s.takeRoster(r, now, []byte(head+"m-0,chair,,,\nm-1,clerk,,,\n"+over)); err != nil || len(r.roster.Members()) != 2 {
+		t.Errorf("%v, %+v", err, r.roster.Members())
+	}
+	if err := s.takeRoster(r, now, []byte(head+over)); err == nil || len(r.roster.Members()) != 2 {
+		t.Errorf("nobody is left: %v, %+v", err, r.roster.Members())
+	}
+}
+
+// TestBrokerCertificate: the broker is shown the renewed certificate at the next connection, and a certificate without a name of the
+// conference's is none of its business.
+func TestBrokerCertificate(t *testing.T) {
+	s := &server{log: newLog(false), books: books{by: map[string]journal.Appender{}, queue: make(chan journal.Entry, 8)}}
+	dir, now := t.TempDir(), time.Now()
+	made := func(serial int64) (pair [][]byte) {
+		cert, key := signedFor(t, dir, "confd", x509.Certificate{SerialNumber: big.NewInt(serial), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)})
+		for _, path := range []string{cert, key} {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pair = append(pair, b)
+		}
+		return pair
+	}
+	first := made(1)
+	c, err := tls.X509KeyPair(first[0], first[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	broker := &tls.Config{Certificates: []tls.Certificate{c}}
+	s.certs.hold(broker, nil, "https://localhost")
+	shown := func(want int64) {
+		t.Helper()
+		c, err := broker.Clone().GetClientCertificate(&tls.CertificateRequestInfo{})
+		if err != nil || c.Leaf.SerialNumber.Int64() != want {
+			t.Errorf("got %v, %v, want %d", c.Leaf.SerialNumber, err, want)
+		}
+	}
+	shown(1)
+	take := func(pair [][]byte) error { return s.takeCert("broker", s.certs.broker, "", now, pair) }
+	if err := take(made(2)); err != nil {
+		t.Error(err)
+	}
+	shown(2)
+	if err := take([][]byte{made(3)[0], first[1]}); err == nil {
+		t.Error("another key was taken")
+	}
+	shown(2)
 }
 
 func renamedTo(t *testing.T, from, to string) {

@@ -117,6 +117,7 @@ func run(ctx context.Context, args []string) error {
 	if err := s.openFiles(); err != nil {
 		return err
 	}
+	s.hangUp()
 	if err := s.seal(o); err != nil {
 		return err
 	}

@@ -66,6 +66,7 @@ func beConfd(args []string) error {
 	if err := s.openFiles(); err != nil {
 		return err
 	}
+	s.hangUp()
 	if err := s.seal(o); err != nil {
 		return err
 	}
