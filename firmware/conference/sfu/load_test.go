@@ -251,6 +251,19 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// TestDelay tells how long packets are on their way through either forwarder in a small call, which leaves a machine idle in between.
+func TestDelay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: make nightly")
+	}
+	_, sides := load{publishers: 3, bitrate: 400_000}.against(t, 8, "own", "bare")
+	for _, s := range sides {
+		if s.missing > 0 {
+			t.Errorf("%s: %d of %d packets were not delivered", s.kind, s.missing, s.delivered+s.missing)
+		}
+	}
+}
+
 // TestSealCosts measures processor time for a packet that is delivered with the seal of a server and without it.
 func TestSealCosts(t *testing.T) {
 	if testing.Short() {
