@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net"
 	"net/http"
@@ -22,15 +23,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// capture keeps every packet that this network namespace sends, from the link up (AF_PACKET; needs CAP_NET_RAW), and judges them.
-// browser/capture.spec.mjs runs it where nothing else is on the network. Loopback has a socket of its own, so that its many packets
-// cannot push one out that goes elsewhere.
+// capture judges every packet that this network namespace sends, from the link up (AF_PACKET; needs CAP_NET_RAW), as it comes: a long
+// call is more than memory holds. browser/capture.spec.mjs runs it where nothing else is on the network. Loopback has a socket of its own,
+// so that its many packets cannot push one out that goes elsewhere.
 type capture struct {
-	s   *testServer
-	fds map[string]int // by interface
+	s       *testServer
+	fds     map[string]int // by interface
+	secrets []string
 
-	mu      sync.Mutex
-	packets []sniffed
+	mu    sync.Mutex
+	judge *judge
 }
 
 type sniffed struct {
@@ -90,7 +92,7 @@ func (c *capture) read(fd int) {
 		}
 		if a, ok := from.(*unix.SockaddrLinklayer); ok {
 			c.mu.Lock()
-			c.packets = append(c.packets, sniffed{htons(a.Protocol), bytes.Clone(buf[:n])})
+			c.judge.add(sniffed{htons(a.Protocol), buf[:n]})
 			c.mu.Unlock()
 		}
 	}
@@ -107,36 +109,23 @@ func (c *capture) handle(m *http.ServeMux) {
 	})
 }
 
-// answer judges what was sent since the first time it was asked; body lists what must not be in plain sight.
+// answer says what was sent since the first time it was asked; body lists what must not be in plain sight, each time the same.
 func (c *capture) answer(body io.Reader) (v verdict, err error) {
-	if c.fds == nil {
-		if err := c.open(); err != nil {
-			return v, err
-		}
-	}
 	var secrets []string
 	if err := json.NewDecoder(body).Decode(&secrets); err != nil {
 		return v, err
 	}
-	own := []netip.Addr{}
-	addrs, err := net.InterfaceAddrs()
-	for _, a := range addrs {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			own = append(own, p.Addr())
+	if c.fds == nil {
+		if err := c.begin(secrets); err != nil {
+			return v, err
 		}
 	}
-	u, urlErr := url.Parse(c.s.url)
-	if err := errors.Join(err, urlErr); err != nil {
-		return v, err
-	}
-	page, err := strconv.Atoi(u.Port())
-	if err != nil {
-		return v, err
+	if !slices.Equal(secrets, c.secrets) {
+		return v, fmt.Errorf("capture: what passed was not searched for %q", secrets)
 	}
 	c.mu.Lock()
-	packets := slices.Clone(c.packets)
+	v = c.judge.verdict()
 	c.mu.Unlock()
-	v = judge(packets, own, uint16(page), c.s.sfu.Addr().(*net.UDPAddr).AddrPort().Port(), secrets)
 	v.Missed = map[string]int{}
 	for name, fd := range c.fds {
 		st, err := unix.GetsockoptTpacketStats(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
@@ -146,6 +135,26 @@ func (c *capture) answer(body io.Reader) (v verdict, err error) {
 		v.Missed[name] = int(st.Drops)
 	}
 	return v, nil
+}
+
+func (c *capture) begin(secrets []string) error {
+	var own []netip.Addr
+	addrs, err := net.InterfaceAddrs()
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			own = append(own, p.Addr())
+		}
+	}
+	u, urlErr := url.Parse(c.s.url)
+	if err := errors.Join(err, urlErr); err != nil {
+		return err
+	}
+	page, err := strconv.Atoi(u.Port())
+	if err != nil {
+		return err
+	}
+	c.secrets, c.judge = secrets, newJudge(own, uint16(page), c.s.sfu.Addr().(*net.UDPAddr).AddrPort().Port(), secrets)
+	return c.open()
 }
 
 // verdict is what a capture shows.
@@ -162,59 +171,116 @@ type verdict struct {
 	Found                       []string       // secrets that are in plain sight, in any packet or stream
 }
 
-func judge(packets []sniffed, own []netip.Addr, page, media uint16, secrets []string) verdict {
-	v := verdict{Packets: len(packets), Outside: map[string]int{}, Local: map[string]int{}, Asked: []string{}, Found: []string{}}
-	streams := map[string][]byte{}
-	var hist [256]int
-	for _, p := range packets {
-		streams["link"] = append(streams["link"], p.b...)
-		proto, from, to, body, ok := transport(p)
-		if !ok {
-			if p.protocol == unix.ETH_P_ARP {
-				v.Outside["arp"]++
-			} else if !link(p) && !slices.Contains(own, to.Addr()) && !to.Addr().IsLoopback() {
-				v.Outside[fmt.Sprintf("protocol %#x/%d", p.protocol, proto)]++
-			}
-			continue
+// judge looks at one packet after the other.
+type judge struct {
+	own         []netip.Addr
+	page, media uint16
+	search      *search
+	streams     map[string]*tail // the link, and each direction of a TCP connection
+	seen        verdict
+	hist        [256]int // bytes of RTP payload
+}
+
+func newJudge(own []netip.Addr, page, media uint16, secrets []string) *judge {
+	return &judge{own: own, page: page, media: media, search: newSearch(secrets), streams: map[string]*tail{},
+		seen: verdict{Outside: map[string]int{}, Local: map[string]int{}}}
+}
+
+func (j *judge) add(p sniffed) {
+	v := &j.seen
+	v.Packets++
+	j.look("link", p.b)
+	proto, from, to, body, ok := transport(p)
+	if !ok {
+		if p.protocol == unix.ETH_P_ARP {
+			v.Outside["arp"]++
+		} else if !link(p) && !slices.Contains(j.own, to.Addr()) && !to.Addr().IsLoopback() {
+			v.Outside[fmt.Sprintf("protocol %#x/%d", p.protocol, proto)]++
 		}
-		if to.Port() == 53 || to.Port() == 5353 {
-			v.Asked = append(v.Asked, question(body))
-		}
-		if !to.Addr().IsLoopback() && !slices.Contains(own, to.Addr()) {
-			v.Outside[fmt.Sprintf("%s %v", names[proto], to)]++
-			continue
-		}
-		v.Local[fmt.Sprintf("%s %d", names[proto], port(from, to, page, media))]++
-		if proto == unix.IPPROTO_TCP {
-			key := from.String() + to.String()
-			streams[key] = append(streams[key], body...)
-			continue
-		}
-		if from.Port() == media || to.Port() == media {
-			v.sort(body, &hist)
-		}
+		return
 	}
-	for _, n := range hist {
+	if to.Port() == 53 || to.Port() == 5353 {
+		v.Asked = append(v.Asked, question(body))
+	}
+	if !to.Addr().IsLoopback() && !slices.Contains(j.own, to.Addr()) {
+		v.Outside[fmt.Sprintf("%s %v", names[proto], to)]++
+		return
+	}
+	v.Local[fmt.Sprintf("%s %d", names[proto], port(from, to, j.page, j.media))]++
+	if proto == unix.IPPROTO_TCP {
+		j.look(from.String()+to.String(), body)
+	} else if from.Port() == j.media || to.Port() == j.media {
+		v.sort(body, &j.hist)
+	}
+}
+
+// look searches what a stream goes on with.
+func (j *judge) look(stream string, b []byte) {
+	t := j.streams[stream]
+	if t == nil {
+		t = new(tail)
+		j.streams[stream] = t
+	}
+	j.search.look(t, b)
+}
+
+// verdict on all until now.
+func (j *judge) verdict() verdict {
+	v := j.seen
+	v.Outside, v.Local = maps.Clone(v.Outside), maps.Clone(v.Local)
+	v.Asked = slices.Compact(slices.Sorted(slices.Values(v.Asked)))
+	v.Found = j.search.found()
+	if v.Asked == nil {
+		v.Asked = []string{}
+	}
+	for _, n := range j.hist {
 		if n > 0 {
 			p := float64(n) / float64(v.Bytes)
 			v.Bits -= p * math.Log2(p)
 		}
 	}
+	return v
+}
+
+// search finds secrets in streams, in any spelling, across the borders of packets.
+type search struct {
+	secrets []string
+	spelt   [][][]byte // of each
+	there   []bool
+	keep    int // bytes of a stream that a spelling may have begun in
+}
+
+// tail is the end of what a stream brought.
+type tail []byte
+
+func newSearch(secrets []string) *search {
+	s := &search{secrets: secrets, there: make([]bool, len(secrets))}
 	for _, secret := range secrets {
-		if slices.ContainsFunc(spellings(secret), func(x []byte) bool {
-			for _, s := range streams {
-				if bytes.Contains(s, x) {
-					return true
-				}
-			}
-			return false
-		}) {
-			v.Found = append(v.Found, secret)
+		x := spellings(secret)
+		s.spelt = append(s.spelt, x)
+		for _, b := range x {
+			s.keep = max(s.keep, len(b)-1)
 		}
 	}
-	slices.Sort(v.Asked)
-	v.Asked = slices.Compact(v.Asked)
-	return v
+	return s
+}
+
+func (s *search) look(t *tail, b []byte) {
+	all := append(*t, b...)
+	for i, x := range s.spelt {
+		s.there[i] = s.there[i] || slices.ContainsFunc(x, func(x []byte) bool { return bytes.Contains(all, x) })
+	}
+	*t = append((*t)[:0], all[max(0, len(all)-s.keep):]...)
+}
+
+func (s *search) found() []string {
+	out := []string{}
+	for i, there := range s.there {
+		if there {
+			out = append(out, s.secrets[i])
+		}
+	}
+	return out
 }
 
 // sort tells what is on the media port by its first byte (RFC 7983).
@@ -326,6 +392,15 @@ func spellings(s string) [][]byte {
 	return out
 }
 
+// judged is the verdict on packets of a machine whose pages are at port 8444 and media at 3478.
+func judged(secrets []string, packets ...sniffed) verdict {
+	j := newJudge(nil, 8444, 3478, secrets)
+	for _, p := range packets {
+		j.add(p)
+	}
+	return j.verdict()
+}
+
 // TestJudge: what must not be there is found if it is there, in every spelling.
 func TestJudge(t *testing.T) {
 	const secret = "Anna Musterfrau-Weber"
@@ -339,15 +414,32 @@ func TestJudge(t *testing.T) {
 		binary.BigEndian.PutUint16(b[22:], port)
 		return sniffed{unix.ETH_P_IP, append(b, body...)}
 	}
+	tcp := func(from uint16, body []byte) sniffed {
+		b := make([]byte, 40, 40+len(body))
+		b[0], b[9] = 0x45, unix.IPPROTO_TCP
+		binary.BigEndian.PutUint16(b[2:], uint16(40+len(body)))
+		copy(b[12:], []byte{127, 0, 0, 1})
+		copy(b[16:], []byte{127, 0, 0, 1})
+		binary.BigEndian.PutUint16(b[20:], from)
+		binary.BigEndian.PutUint16(b[22:], 8444)
+		b[32] = 5 << 4
+		return sniffed{unix.ETH_P_IP, append(b, body...)}
+	}
 	here, there := [4]byte{127, 0, 0, 1}, [4]byte{8, 8, 8, 8}
 	for i, x := range spellings(secret) {
-		if v := judge([]sniffed{udp(here, 9, append([]byte("xy"), x...))}, nil, 8444, 3478, []string{secret, "nobody at all"}); len(v.Found) != 1 {
+		if v := judged([]string{secret, "nobody at all"}, udp(here, 9, append([]byte("xy"), x...))); len(v.Found) != 1 {
 			t.Errorf("spelling %d: found %q", i, v.Found)
+		}
+		for cut := range len(x) { // over two packets of a connection, one of another between them
+			a, other, b := tcp(40000, x[:cut]), tcp(40001, []byte("between")), tcp(40000, x[cut:])
+			if v := judged([]string{secret}, a, other, b); len(v.Found) != 1 {
+				t.Errorf("spelling %d, cut at %d: not found", i, cut)
+			}
 		}
 	}
 	for i := range 3 {
 		text := base64.StdEncoding.EncodeToString([]byte("abcdef"[:i] + secret + " and more"))
-		if v := judge([]sniffed{udp(here, 9, []byte(text))}, nil, 8444, 3478, []string{secret}); len(v.Found) != 1 {
+		if v := judged([]string{secret}, udp(here, 9, []byte(text))); len(v.Found) != 1 {
 			t.Errorf("base64 at %d is not found", i)
 		}
 	}
@@ -355,7 +447,7 @@ func TestJudge(t *testing.T) {
 	icmp.b[9] = unix.IPPROTO_ICMP
 	ask := append(make([]byte, 12), "\x06google\x03com\x00"...)
 	rtp := append([]byte{0x90, 96, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0xbe, 0xde, 0, 1, 0, 0, 0, 0}, bytes.Repeat([]byte{0x9d, 0x01, 0x2a}, 10)...)
-	v := judge([]sniffed{udp(there, 53, ask), udp(here, 3478, rtp), udp(here, 3478, []byte{22, 254, 253}), udp(here, 3478, []byte{0, 1}), udp(here, 3478, []byte("GET")), {unix.ETH_P_ARP, make([]byte, 28)}, icmp}, nil, 8444, 3478, nil)
+	v := judged(nil, udp(there, 53, ask), udp(here, 3478, rtp), udp(here, 3478, []byte{22, 254, 253}), udp(here, 3478, []byte{0, 1}), udp(here, 3478, []byte("GET")), sniffed{unix.ETH_P_ARP, make([]byte, 28)}, icmp)
 	if v.Outside["udp 8.8.8.8:53"] != 1 || v.Outside["arp"] != 1 || !slices.Equal(v.Asked, []string{"google.com."}) || v.RTP != 1 || v.DTLS != 1 || v.STUN != 1 || v.Else != 1 || v.Starts != 10 || v.Bytes != 30 || v.Bits > 2 || v.Local["udp 3478"] != 4 {
 		t.Errorf("%+v", v)
 	}

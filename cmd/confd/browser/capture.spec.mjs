@@ -16,18 +16,19 @@ import { serve } from './confd.mjs'
 const inside = process.env.SUBROSA_NAMESPACE === '1'
 const why = absent() || long || (existsSync('/usr/bin/unshare') && process.platform === 'linux' ? false : 'no unshare: no network namespace')
 const skip = why || (inside ? false : 'runs in the namespace')
-const MINUTES = Number(process.env.SUBROSA_MINUTES ?? 0.5)
+const MINUTES = Number(process.env.SUBROSA_MINUTES ?? 0.5) // of the call
+const call = MINUTES * 60_000
 
 // a pair of interfaces, the one with a route to everywhere and no ARP, so that packets are sent at once; name servers are beyond it
 const net = 'ip link set lo up && ip link add d0 type veth peer name d1 && ip addr add 10.77.0.1/24 dev d0 && ip link set d0 arp off && ip link set d1 up && ip link set d0 up && ip route add default dev d0 && mount --bind "$2" /etc/resolv.conf'
 
-test('in a network namespace of its own', { skip: why || (inside ? 'is there' : false), timeout: 600_000 }, () => {
+test('in a network namespace of its own', { skip: why || (inside ? 'is there' : false), timeout: 600_000 + call }, () => {
   const dir = mkdtempSync(path.join(tmpdir(), 'subrosa-capture-'))
   const resolv = path.join(dir, 'resolv.conf')
   writeFileSync(resolv, 'nameserver 192.0.2.53\noptions attempts:1 timeout:1\n')
   const env = { ...process.env, SUBROSA_NAMESPACE: '1' }
   for (const k of Object.keys(env)) if (k.startsWith('NODE_TEST')) delete env[k]
-  const r = spawnSync('unshare', ['--map-root-user', '--net', '--mount', 'sh', '-c', `${net} && exec "$0" --test "$1"`, process.execPath, fileURLToPath(import.meta.url), resolv], { env, encoding: 'utf8', timeout: 590_000 })
+  const r = spawnSync('unshare', ['--map-root-user', '--net', '--mount', 'sh', '-c', `${net} && exec "$0" --test "$1"`, process.execPath, fileURLToPath(import.meta.url), resolv], { env, encoding: 'utf8', timeout: 590_000 + call })
   rmSync(dir, { recursive: true, force: true })
   for (const line of r.stdout?.match(/measured: .*/g) ?? []) console.log(line)
   assert.equal(r.status, 0, `${r.error ?? ''}\n${r.stdout?.slice(0, 4000)}\n${r.stderr?.slice(0, 1000)}`)
@@ -49,7 +50,7 @@ const judge = async () => {
 
 before(async () => {
   if (skip) return
-  server = await serve({ SUBROSA_CONFD_SERVE: 'internal', SUBROSA_CONFD_TLS: '1' })
+  server = await serve({ SUBROSA_CONFD_SERVE: 'internal', SUBROSA_CONFD_TLS: '1' }, 10 + Math.ceil(MINUTES))
   await judge() // from here on
   browser = await launch('--ignore-certificate-errors', kiosk)
 }, { timeout: 180_000 })
@@ -59,7 +60,7 @@ after(async () => {
   await server?.stop()
 })
 
-test('a call puts nothing on the network but ciphertext between the two and their server', { skip, timeout: 400_000 }, async () => {
+test('a call puts nothing on the network but ciphertext between the two and their server', { skip, timeout: 400_000 + call }, async () => {
   people = await gather(browser, server, 2)
   for (const p of people) { await p.on('camera'); await p.on('microphone') }
   await meets(people[0], people[1])
@@ -69,7 +70,9 @@ test('a call puts nothing on the network but ciphertext between the two and thei
   await people[1].page.keyboard.press('Enter')
   await people[0].toggle('chat')
   await people[0].page.locator('.log').getByText(message).waitFor()
-  await new Promise((resolve) => setTimeout(resolve, MINUTES * 60_000))
+  await new Promise((resolve) => setTimeout(resolve, call))
+  await meets(people[0], people[1]) // still
+  await meets(people[1], people[0])
   for (const p of people) assert.deepEqual(p.faults.filter((f) => /request to/.test(f)), [])
   const v = await judge()
   measured(`capture of a call of two over TLS, ${MINUTES} min after both saw and heard each other: ${v.Packets} packets, missed ${JSON.stringify(v.Missed)}; beyond the machine ${JSON.stringify(v.Outside)}; names asked for ${JSON.stringify(v.Asked)}; within ${JSON.stringify(v.Local)}`)

@@ -1,4 +1,4 @@
-// serve runs the real confd of the tests (TestServe) with what env asks of it.
+// serve runs the real confd of the tests (TestServe) with what env asks of it, for at most so many minutes.
 import { execFileSync, spawn } from 'node:child_process'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,10 +6,10 @@ import { tmp } from '../../../firmware/conference/browser/people.mjs'
 
 const folder = fileURLToPath(new URL('..', import.meta.url))
 
-export async function serve (env) {
+export async function serve (env, minutes = 10) {
   const program = path.join(tmp, 'confd.test')
   execFileSync('go', ['test', '-c', '-o', program, '.'], { cwd: folder, stdio: 'inherit' })
-  const child = spawn(program, ['-test.run', '^TestServe$', '-test.timeout', '10m'], { cwd: folder, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(program, ['-test.run', '^TestServe$', '-test.timeout', `${minutes}m`], { cwd: folder, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
   const server = { output: '' }
   child.stderr.on('data', (b) => { server.output += b })
   server.url = await new Promise((resolve, reject) => {
