@@ -108,32 +108,53 @@ func correlation(a, b []float64) float64 {
 	return ab / math.Sqrt(aa*bb)
 }
 
-// resample brings x from rate to Rate with a windowed sinc, its phases worked out once.
+// resample brings x from rate to Rate as the authors' program is run in most places, for the scores of two programs to be the same: with
+// Octave's filter, 60 dB down from the lower Nyquist frequency on, in a window of Kaiser's; it takes nothing away below nine tenths of it.
 func resample(x []float32, rate int) []float64 {
 	g := gcd(rate, Rate)
 	up, down := Rate/g, rate/g
-	cut := 0.92 * min(1, float64(Rate)/float64(rate)) // of the lower Nyquist frequency
-	half := int(math.Ceil(24 / cut))
-	taps := make([][]float64, up)
-	for p := range taps {
-		frac := float64(p) / float64(up)
-		taps[p] = make([]float64, 2*half+1)
-		for k := range taps[p] {
-			t := float64(k-half) - frac
-			w := 0.5 + 0.5*math.Cos(math.Pi*t/float64(half+1))
-			taps[p][k] = cut * sinc(cut*t) * w
-		}
-	}
-	out := make([]float64, len(x)*up/down)
+	h := lowpass(up, down)
+	half := len(h) / 2
+	out := make([]float64, (len(x)*up+down-1)/down)
 	for n := range out {
-		at, h := n*down/up, taps[n*down%up]
-		for k, w := range h {
-			if i := at + k - half; i >= 0 && i < len(x) {
-				out[n] += w * float64(x[i])
-			}
+		at := n * down
+		for k := max(0, (at-half+up-1)/up); k <= min(len(x)-1, (at+half)/up); k++ {
+			out[n] += h[at-k*up+half] * float64(x[k])
 		}
 	}
 	return out
+}
+
+// lowpass is the filter at up times the first rate, by Kaiser's formulas (Oppenheim, Schafer, Discrete-Time Signal Processing, 7.5.3).
+func lowpass(up, down int) []float64 {
+	if up == 1 && down == 1 {
+		return []float64{1}
+	}
+	const decibels = 60
+	cut := 0.5 / float64(max(up, down)) // cycles per sample
+	half := int(math.Ceil((decibels - 8) / (28.714 * cut / 10)))
+	beta := 0.1102 * (decibels - 8.7)
+	h := make([]float64, 2*half+1)
+	sum := 0.0
+	for i := range h {
+		t := float64(i - half)
+		h[i] = sinc(2*cut*t) * bessel(beta*math.Sqrt(1-t*t/float64(half*half))) / bessel(beta)
+		sum += h[i]
+	}
+	for i := range h {
+		h[i] *= float64(up) / sum
+	}
+	return h
+}
+
+// bessel is I₀, the modified Bessel function of the first kind, by its power series.
+func bessel(x float64) float64 {
+	sum, term := 1.0, 1.0
+	for k := 1.0; term > 1e-17*sum; k++ {
+		term *= x * x / (4 * k * k)
+		sum += term
+	}
+	return sum
 }
 
 func sinc(t float64) float64 {

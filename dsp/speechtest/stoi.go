@@ -4,7 +4,8 @@
 //
 // STOI is the short-time objective intelligibility of Taal, Hendriks, Heusdens and Jensen, IEEE Transactions on Audio, Speech, and
 // Language Processing 19(7), 2011, 2125–2136: about 0 for what has nothing to do with the sent, 1 for the same. By that paper's
-// listening tests some 0.75 is where nearly all words of sentences are understood.
+// listening tests some 0.75 is where nearly all words of sentences are understood. Scores are those of the reference pystoi, from
+// the change of rate on; a test holds them to it.
 package speechtest
 
 import (
@@ -91,7 +92,7 @@ var hann = func() (w [frame]float64) {
 func withoutSilence(clean, got []float64) (x, y []float64) {
 	var energy []float64
 	loudest := 0.0
-	for at := 0; at+frame <= len(clean); at += frame / 2 {
+	for at := 0; at+frame < len(clean); at += frame / 2 { // the authors' program leaves out a frame that ends with the signal
 		e := 0.0
 		for i, w := range hann {
 			e += clean[at+i] * clean[at+i] * w * w
@@ -102,7 +103,7 @@ func withoutSilence(clean, got []float64) (x, y []float64) {
 	bound := loudest * math.Pow(10, -silentDB/10.0)
 	to := 0
 	for k, e := range energy {
-		if e < bound || e == 0 {
+		if e <= bound {
 			continue
 		}
 		for len(x) < to+frame {
@@ -122,7 +123,7 @@ func thirdOctaves(x []float64) (out [][bands]float64) {
 	plan := fft.NewReal(points)
 	in, power := make([]float32, points), make([]float32, points/2+1)
 	edges := bandEdges()
-	for at := 0; at+frame <= len(x); at += frame / 2 {
+	for at := 0; at+frame < len(x); at += frame / 2 { // as above
 		for i, w := range hann {
 			in[i] = float32(x[at+i] * w)
 		}

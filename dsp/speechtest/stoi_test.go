@@ -123,7 +123,7 @@ func TestAgainstTheText(t *testing.T) {
 }
 
 func plainBands(x []float64) (out [][]float64) {
-	for at := 0; at+frame <= len(x); at += frame / 2 {
+	for at := 0; at+frame < len(x); at += frame / 2 {
 		var f []float64
 		for j := range bands {
 			centre := 150 * math.Pow(2, float64(j)/3)
