@@ -102,7 +102,7 @@ test('control: what must not be there is found if it is', { skip, timeout: 60_00
   assert.deepEqual([v.Outside, v.Asked], [{ 'udp 8.8.8.8:53': 1 }, ['google.com.']])
 })
 
-test('for comparison: what Chromium tries without these flags', { skip, timeout: 60_000 }, async () => {
+test('for comparison: what Chromium tries without these flags', { skip, timeout: 240_000 }, async () => {
   const plain = await chromium.launch({ executablePath: chromiumPath, ignoreDefaultArgs: true, args: ['--headless=new', '--remote-debugging-pipe', '--no-first-run', '--no-sandbox', `--user-data-dir=${mkdtempSync(path.join(tmpdir(), 'subrosa-plain-'))}`] })
   await new Promise((resolve) => setTimeout(resolve, 15_000))
   await plain.close()
