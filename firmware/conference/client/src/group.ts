@@ -9,22 +9,18 @@
 //	- frame keys come from the exporter, one per leaf and epoch; chat and orders are application messages
 import {
   createApplicationMessage, createCommit, createGroup, decodeMlsMessage, defaultCapabilities, emptyPskIndex,
-  encodeMlsMessage, generateKeyPackageWithKey, getCiphersuiteFromName, getCiphersuiteImpl, joinGroup, mlsExporter,
+  encodeMlsMessage, generateKeyPackageWithKey, joinGroup, mlsExporter,
   processPrivateMessage, processPublicMessage, zeroOutUint8Array,
-  type CiphersuiteImpl, type CiphersuiteName, type ClientState, type KeyPackage, type LeafNode, type PrivateKeyPackage, type Proposal
+  type CiphersuiteImpl, type ClientState, type KeyPackage, type LeafNode, type PrivateKeyPackage, type Proposal
 } from 'ts-mls'
 import { defaultClientConfig, type ClientConfig } from 'ts-mls/clientConfig.js'
 import { makeKeyPackageRef } from 'ts-mls/keyPackage.js'
 import { decryptSenderData } from 'ts-mls/privateMessage.js'
 import { concat, equal, hex, u32, utf8, type Bytes } from './bytes'
 import { Refusal } from './refusal'
+import { suiteName, suiteOf, type MlsSuite } from './suite'
 
-export type MlsSuite = 'xwing' | 'x25519'
-
-const suiteNames: Record<MlsSuite, CiphersuiteName> = {
-  xwing: 'MLS_256_XWING_AES256GCM_SHA512_Ed25519',
-  x25519: 'MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519'
-}
+export type { MlsSuite }
 
 // PQ_SEATS is up to how many seats the hybrid suite is the default.
 export const PQ_SEATS = 30
@@ -35,14 +31,6 @@ export function suiteFor (seats: number, allowed: readonly MlsSuite[] = ['xwing'
   const other = allowed[0]
   if (other === undefined) throw new Error('group: no cipher suite is allowed')
   return other
-}
-
-const impls = new Map<MlsSuite, Promise<CiphersuiteImpl>>()
-
-function implOf (suite: MlsSuite): Promise<CiphersuiteImpl> {
-  let impl = impls.get(suite)
-  if (impl === undefined) impls.set(suite, impl = getCiphersuiteImpl(getCiphersuiteFromName(suiteNames[suite])))
-  return impl
 }
 
 // Identity is what a leaf's binding says, checked.
@@ -60,23 +48,23 @@ export interface Judge {
 export interface Device { publicKey: Bytes, signKey: Bytes }
 
 export async function newDevice (): Promise<Device> {
-  const impl = await implOf('x25519') // all suites here sign with Ed25519
+  const impl = await suiteOf('x25519') // all suites here sign with Ed25519
   const pair = await impl.signature.keygen()
   return { publicKey: pair.publicKey as Bytes, signKey: pair.signKey as Bytes }
 }
 
 export async function sign (device: Device, message: Uint8Array): Promise<Bytes> {
-  return await (await implOf('x25519')).signature.sign(device.signKey, message) as Bytes
+  return await (await suiteOf('x25519')).signature.sign(device.signKey, message) as Bytes
 }
 
 // Ticket is a key package with its secrets: good for joining once.
 export interface Ticket { suite: MlsSuite, message: Bytes, ref: Bytes, publicPackage: KeyPackage, privatePackage: PrivateKeyPackage }
 
 export async function newTicket (suite: MlsSuite, device: Device, identity: Uint8Array, now: number): Promise<Ticket> {
-  const impl = await implOf(suite)
+  const impl = await suiteOf(suite)
   const seconds = BigInt(Math.floor(now / 1000))
   const lifetime = { notBefore: seconds - 3600n, notAfter: seconds + 13n * 3600n }
-  const capabilities = { ...defaultCapabilities(), extensions: [], proposals: [], credentials: ['basic' as const], ciphersuites: [suiteNames[suite]] }
+  const capabilities = { ...defaultCapabilities(), extensions: [], proposals: [], credentials: ['basic' as const], ciphersuites: [suiteName(suite)] }
   const { publicPackage, privatePackage } = await generateKeyPackageWithKey(
     { credentialType: 'basic', identity }, capabilities, lifetime, [], { signKey: device.signKey, publicKey: device.publicKey }, impl)
   const message = encodeMlsMessage({ version: 'mls10', wireformat: 'mls_key_package', keyPackage: publicPackage }) as Bytes
@@ -155,7 +143,7 @@ export class Group {
 
   // create makes the group of the chair's device, which is alone in it.
   static async create (id: Uint8Array, ticket: Ticket, judge: Judge): Promise<Group> {
-    const impl = await implOf(ticket.suite)
+    const impl = await suiteOf(ticket.suite)
     const state = await createGroup(id, ticket.publicPackage, ticket.privatePackage, [], impl, Group.#config(judge))
     const g = new Group(ticket.suite, impl, judge, state)
     await g.#look(state)
@@ -164,7 +152,7 @@ export class Group {
 
   // join enters the group of a welcome. Every leaf in it is judged; one of them must be a chair's.
   static async join (id: Uint8Array, welcome: Uint8Array, ticket: Ticket, judge: Judge): Promise<Group> {
-    const impl = await implOf(ticket.suite)
+    const impl = await suiteOf(ticket.suite)
     const m = decodeMlsMessage(welcome, 0)?.[0]
     if (m?.wireformat !== 'mls_welcome') throw new Refusal('form', 'this is no welcome')
     const state = await joinGroup(m.welcome, ticket.publicPackage, ticket.privatePackage, emptyPskIndex, impl, undefined, undefined, Group.#config(judge))

@@ -2,6 +2,7 @@
 export * from '../src/bytes'
 export * from '../src/sframe'
 export * from '../src/frames'
+export * from '../src/suite'
 export * from '../src/group'
 export * from '../src/keys'
 export * from '../src/binding'

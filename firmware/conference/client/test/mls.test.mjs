@@ -1,13 +1,13 @@
 // The vectors of the MLS working group for the cipher suite that we use and that has any (1): they run in Node against the
-// pinned ts-mls. X-Wing has none.
+// pinned ts-mls and the page's own hashes (src/suite.ts). X-Wing has none.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { bytesToBase64, decodeMlsMessage, getCiphersuiteFromName, getCiphersuiteImpl, joinGroup, makePskIndex, mlsExporter, processPrivateMessage, processPublicMessage } from 'ts-mls'
+import { bytesToBase64, decodeMlsMessage, joinGroup, makePskIndex, mlsExporter, processPrivateMessage, processPublicMessage } from 'ts-mls'
 import { decodeRatchetTree } from 'ts-mls/ratchetTree.js'
 import { c, data } from './harness.mjs'
 
 const v = JSON.parse(data('mls.json'))
-const impl = await getCiphersuiteImpl(getCiphersuiteFromName('MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519'))
+const impl = await c.suiteOf('x25519')
 const hex = c.fromHex
 const psks = (list) => Object.fromEntries(list.map((p) => [bytesToBase64(hex(p.psk_id)), hex(p.psk)]))
 
