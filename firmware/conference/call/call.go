@@ -52,7 +52,7 @@ type Media interface {
 
 // Out is where messages to a participant go. Send must not block; a full one closes itself.
 type Out interface {
-	Send(m signal.Message)
+	Send(l *signal.Letter)
 	Close()
 }
 
@@ -135,8 +135,8 @@ type Call struct {
 	logSize  int
 	hands    []string
 	floor    string
-	code     string // label for the wall
-	stuck    map[string]bool
+	code     string                        // label for the wall
+	stuck    map[complaint]map[string]bool // who refuses it
 	tape     tape
 	keys     map[string]leafKey // of the group's members, by participant
 	chairs   map[string][]byte  // passkeys of chairs that have been in the group, by member
@@ -146,7 +146,9 @@ type Call struct {
 	dirty    bool
 	sent     time.Time
 	reported Report
-	asking   bool // the session asks for declarations, whatever the level
+	came     members // new seats
+	rekeyed  members // commits that changed nobody
+	asking   bool    // the session asks for declarations, whatever the level
 	declared Declared
 	events   chan func()
 }
@@ -156,7 +158,7 @@ type logged struct {
 	seq  uint64
 	to   string // only this participant; "" all members
 	not  string // but not this one
-	m    signal.Message
+	m    *signal.Letter
 	size int
 }
 
@@ -178,7 +180,7 @@ func New(o Options) *Call {
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
-	c := &Call{o: o, level: level.Confidential, seats: map[string]*Seat{}, players: map[string]*Stream{}, stuck: map[string]bool{},
+	c := &Call{o: o, level: level.Confidential, seats: map[string]*Seat{}, players: map[string]*Stream{}, stuck: map[complaint]map[string]bool{}, came: members{}, rekeyed: members{},
 		keys: map[string]leafKey{}, chairs: map[string][]byte{}, events: make(chan func(), 256)}
 	c.media = o.Media(sfu.Events{
 		Tracks:   func() { c.later(func() { c.dirty = true }) },
@@ -361,9 +363,10 @@ func (c *Call) note(kind string, payload map[string]any) {
 
 // all sends to everybody in the call.
 func (c *Call) all(m signal.Message) {
+	l := signal.NewLetter(m)
 	for _, s := range c.seats {
 		if !s.lobby {
-			s.send(m)
+			s.post(l)
 		}
 	}
 }
@@ -376,12 +379,7 @@ func (c *Call) alarm(a sfu.Alarm) {
 	m := &signal.Alarm{Participant: a.Peer, Track: a.Track, Why: a.Why.String(), Text: signal.Text{
 		DE: "Der Server hat Bild oder Ton verworfen, das nicht so verschlüsselt war, wie es sein muss. Bitte laden Sie die Seite neu.",
 		EN: "The server has dropped picture or sound that was not encrypted as it must be. Please reload the page."}}
-	s.send(m)
-	for _, o := range c.seats {
-		if o != s && !o.lobby && level.May(o.who.Role, level.Admit) {
-			o.send(m)
-		}
-	}
+	c.cry(s, m)
 	c.note(KindAlarm, map[string]any{"why": a.Why.String(), "role": string(s.who.Role)})
 }
 
@@ -408,9 +406,10 @@ func (c *Call) tell() {
 	c.dirty, c.sent = false, now
 	c.version++
 	st := c.state()
+	l := signal.NewLetter(st)
 	for _, s := range c.seats {
 		if !s.lobby {
-			s.send(st)
+			s.post(l)
 			continue
 		}
 		own := *st // in the lobby nobody sees who is there

@@ -53,10 +53,10 @@ type out struct {
 	seen   uint64
 }
 
-func (o *out) Send(m signal.Message) {
-	b, err := signal.Encode(m)
+func (o *out) Send(l *signal.Letter) {
+	b, err := l.Bytes()
 	if err != nil {
-		o.scene.t.Fatalf("%s is sent %+v: %v", o.name, m, err)
+		o.scene.t.Fatalf("%s is sent %+v: %v", o.name, l.Message, err)
 	}
 	back, err := signal.DecodeServer(b)
 	if err != nil {
@@ -373,11 +373,11 @@ func TestStuck(t *testing.T) {
 	s, chair, a, b := meet(t, level.Internal)
 	s.forget(chair, a, b)
 	by := s.c.group.Last().From // b
-	s.say(a, "stuck", &signal.Stuck{Group: []byte("0123456789abcdef"), Epoch: 4, Why: "identity"})
+	s.say(a, "stuck", &signal.Stuck{Group: []byte("0123456789abcdef"), Epoch: 3, Why: "identity"})
 	if b.closed || s.c.group.Last().From != by {
 		t.Error("one of two is not enough")
 	}
-	s.say(chair, "stuck", &signal.Stuck{Group: []byte("0123456789abcdef"), Epoch: 4, Why: "identity"})
+	s.say(chair, "stuck", &signal.Stuck{Group: []byte("0123456789abcdef"), Epoch: 3, Why: "identity"})
 	if !b.closed || len(take[*signal.Found](chair)) != 1 {
 		t.Error("the chair's word is")
 	}

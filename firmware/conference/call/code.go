@@ -38,12 +38,17 @@ func (c *Call) codeOf(s *Seat, m *signal.Code) {
 
 // warn tells s, chair and clerk, and the journal, of what is no matter of media.
 func (c *Call) warn(s *Seat, why string, text signal.Text) {
-	m := &signal.Alarm{Participant: s.id, Why: why, Text: text}
-	s.send(m)
+	c.cry(s, &signal.Alarm{Participant: s.id, Why: why, Text: text})
+	c.note(KindAlarm, map[string]any{"why": why, "role": string(s.who.Role)})
+}
+
+// cry sends an alarm to whom it is about, and to chair and clerk.
+func (c *Call) cry(s *Seat, m *signal.Alarm) {
+	l := signal.NewLetter(m)
+	s.post(l)
 	for _, o := range c.seats {
 		if o != s && !o.lobby && level.May(o.who.Role, level.Admit) {
-			o.send(m)
+			o.post(l)
 		}
 	}
-	c.note(KindAlarm, map[string]any{"why": why, "role": string(s.who.Role)})
 }

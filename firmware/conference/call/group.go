@@ -147,14 +147,21 @@ func (c *Call) commit(s *Seat, m *signal.Commit) {
 		}
 		return "", false
 	}
-	door := delivery.Door{Waiting: waiting, Gone: func(id string) bool { return c.seats[id] == nil }}
+	door := delivery.Door{Waiting: waiting, Gone: func(id string) bool { return c.seats[id] == nil }, May: func(id string) bool { return c.mayRemove(s, id) }}
 	if c.o.Admitted != nil && level.For(c.level).ChairSigned {
 		door.Admitted = c.admitted
 	}
+	if c.churns(s, m) {
+		s.send(&signal.CommitRefused{Group: m.Group, Epoch: m.Epoch, Why: "often"})
+		return
+	}
 	done, refusal := c.group.Commit(s.id, m, door)
 	if refusal != nil {
-		if refusal.Why == "unsigned" {
+		switch refusal.Why {
+		case "unsigned":
 			c.intruder(s, refusal)
+		case "not-removed":
+			c.evictor(s, refusal)
 		}
 		out := &signal.CommitRefused{Group: m.Group, Epoch: m.Epoch, Why: refusal.Why}
 		if last := c.group.Last(); refusal.Why == "late" && last != nil && last.Epoch == m.Epoch {
@@ -163,11 +170,14 @@ func (c *Call) commit(s *Seat, m *signal.Commit) {
 		s.send(out)
 		return
 	}
+	if len(done.Added)+len(done.Removed) == 0 {
+		c.rekeyed.take(c.o.Now(), rekeys, s.who.Member)
+	}
 	c.publish(done, m.Welcome)
 }
 
 // publish sends an ordered commit out, and turns tripwires. Media of the removed has stopped already, unless the commit itself
-// removes somebody who is here: then it stops now.
+// removes somebody who is here, as mayRemove lets few do: then it stops now.
 func (c *Call) publish(done *signal.Committed, welcome []byte) {
 	now := c.o.Now()
 	for _, r := range done.Removed {
@@ -182,7 +192,8 @@ func (c *Call) publish(done *signal.Committed, welcome []byte) {
 	c.turn(now, len(done.Removed) > 0)
 	c.seq++
 	done.Seq = c.seq
-	c.keep(logged{seq: done.Seq, m: done, size: len(done.Commit)})
+	l := signal.NewLetter(done)
+	c.keep(logged{seq: done.Seq, m: l, size: len(done.Commit)})
 	added := map[string]int{}
 	for _, a := range done.Added {
 		added[a.Participant] = a.Leaf
@@ -190,18 +201,18 @@ func (c *Call) publish(done *signal.Committed, welcome []byte) {
 	for _, id := range c.group.Members() {
 		if leaf, fresh := added[id]; fresh {
 			c.seq++
-			m := &signal.Welcome{Seq: c.seq, Group: c.group.ID, Epoch: c.group.Epoch(), Tag: c.group.Tag, Leaf: leaf, Suite: c.group.Suite, Welcome: welcome}
+			m := signal.NewLetter(&signal.Welcome{Seq: c.seq, Group: c.group.ID, Epoch: c.group.Epoch(), Tag: c.group.Tag, Leaf: leaf, Suite: c.group.Suite, Welcome: welcome})
 			if s := c.seats[id]; s != nil {
 				c.took(s)
 				s.since, s.pkg, s.kp, s.admission = c.seq, nil, mls.KeyPackage{}, ""
-				s.send(m)
+				s.post(m)
 			}
 			c.keep(logged{seq: c.seq, to: id, m: m, size: len(welcome)})
 		} else if s := c.seats[id]; s != nil {
-			s.send(done)
+			s.post(l)
 		}
 	}
-	clear(c.stuck)
+	c.forget()
 	c.task = task{}
 	c.code = ""
 	c.dirty, c.sent = true, time.Time{}
@@ -217,17 +228,25 @@ func (c *Call) keep(l logged) {
 	}
 }
 
-// missed returns what a member has not had since seq; false if some of it is not kept any more.
-func (c *Call) missed(s *Seat, seen uint64) ([]signal.Message, bool) {
+// maxMissed is how many bytes somebody who comes back gets at once. With more they are as quick anew.
+const maxMissed = 600 << 10
+
+// missed returns what a member has not had since seq; false if some of it is not kept any more, or it is too much.
+func (c *Call) missed(s *Seat, seen uint64) ([]*signal.Letter, bool) {
 	seen = max(seen, s.since)
 	if seen > c.seq || seen < c.seq && (len(c.log) == 0 || seen+1 < c.log[0].seq) {
 		return nil, false
 	}
-	var out []signal.Message
+	var out []*signal.Letter
+	size := 0
 	for _, l := range c.log {
 		if l.seq > seen && l.not != s.id && (l.to == "" || l.to == s.id) {
 			out = append(out, l.m)
+			size += l.size
 		}
+	}
+	if size > maxMissed {
+		return nil, false
 	}
 	return out, true
 }
@@ -243,32 +262,14 @@ func (c *Call) application(s *Seat, m *signal.Application) *signal.Error {
 		return nil
 	}
 	c.seq++
-	d := &signal.Delivered{Seq: c.seq, Group: c.group.ID, From: s.id, Message: m.Message}
+	d := signal.NewLetter(&signal.Delivered{Seq: c.seq, Group: c.group.ID, From: s.id, Message: m.Message})
 	for _, id := range c.group.Members() {
 		if o := c.seats[id]; o != nil && o != s {
-			o.send(d)
+			o.post(d)
 		}
 	}
 	c.keep(logged{seq: c.seq, not: s.id, m: d, size: len(m.Message)})
 	return nil
-}
-
-// stuckBy counts who refuses the last commit; enough of them, or a chair, end its sender's seat and the group.
-func (c *Call) stuckBy(s *Seat, m *signal.Stuck) {
-	if !c.member(s.id) || !bytes.Equal(m.Group, c.group.ID) || c.group.Last() == nil {
-		return
-	}
-	by := c.group.Last().From
-	if s.id == by {
-		return
-	}
-	c.stuck[s.id] = true
-	others := len(c.group.Members()) - 1
-	if s.who.Role != roster.Chair && 2*len(c.stuck) <= others {
-		return
-	}
-	c.end(signal.EndedRemoved, func(o *Seat) bool { return o.id == by })
-	c.regroup("stuck")
 }
 
 // assign asks a member to commit what is to be done.

@@ -36,7 +36,10 @@ type Seat struct {
 	admission string
 	since     uint64 // sequence number of the welcome
 	wrongs    int
-	unsigned  int     // commits that would have added somebody without the chair
+	unsigned  int // commits that would have added somebody without the chair
+	evicted   int // commits that would have removed somebody who is here
+	often     int // commits that were refused because there were so many
+	offers    bucket
 	stream    *Stream // a publisher's, who has no browser; else nil
 }
 
@@ -61,28 +64,14 @@ func (c *Call) Join(who Identity, v level.Verdict, hello *signal.Hello, out Out)
 }
 
 func (c *Call) join(who Identity, v level.Verdict, hello *signal.Hello, out Out) (*Seat, error) {
-	switch {
-	case !c.allowed:
-		return nil, refused(signal.RefusedClosed)
-	case !v.May:
-		return nil, refused(v.Reason)
+	if err := c.mayJoin(v); err != nil {
+		return nil, err
 	}
 	if s := c.find(who, hello.Resume); s != nil {
 		return s, c.back(s, hello, out)
 	}
-	inside := 0
-	for _, s := range c.seats {
-		if !s.lobby {
-			inside++
-		}
-	}
-	switch {
-	case c.pending != "" && who.Role != roster.Chair:
-		return nil, refused(signal.RefusedPending)
-	case inside >= c.o.Seats || len(c.seats) >= 2*c.o.Seats:
-		return nil, refused(signal.RefusedFull)
-	case level.For(c.level).Declaration && !hello.Declaration && who.Role != roster.Room && !hello.Companion:
-		return nil, refused(signal.RefusedDeclare)
+	if err := c.turnedAway(who, v.Lobby, hello); err != nil {
+		return nil, err
 	}
 	// the seat that the same browser, or the same unit, had before is of a page that is gone
 	c.end(signal.EndedElsewhere, func(s *Seat) bool { return s.who.Member == who.Member && s.who.Login == who.Login })
@@ -136,8 +125,8 @@ func (c *Call) back(s *Seat, hello *signal.Hello, out Out) error {
 		return c.anew(s, out)
 	}
 	s.send(s.joined(true))
-	for _, m := range missed {
-		s.send(m)
+	for _, l := range missed {
+		s.post(l)
 	}
 	if c.group != nil && !c.group.Founded() && c.group.Founder == s.id {
 		s.send(&signal.Found{Group: c.group.ID, Tag: c.group.Tag, Suite: c.group.Suite})
@@ -207,9 +196,11 @@ func (s *Seat) person(c *Call) signal.Person {
 	return p
 }
 
-func (s *Seat) send(m signal.Message) {
+func (s *Seat) send(m signal.Message) { s.post(signal.NewLetter(m)) }
+
+func (s *Seat) post(l *signal.Letter) {
 	if s.out != nil {
-		s.out.Send(m)
+		s.out.Send(l)
 	}
 }
 
@@ -257,8 +248,7 @@ var inLobby = []string{"key-package", "leave", "ping"}
 func (s *Seat) Handle(name string, m signal.Message) bool {
 	c := s.call
 	if o, ok := m.(*signal.Offer); ok {
-		s.offer(o)
-		return true
+		return s.offer(o)
 	}
 	goOn := true
 	c.locked(func() {
@@ -292,33 +282,48 @@ func (s *Seat) refuse(e *signal.Error) {
 	s.send(e)
 }
 
-// offer negotiates outside of the call's lock: it takes milliseconds.
-func (s *Seat) offer(o *signal.Offer) {
+// offer negotiates outside of the call's lock: it takes milliseconds. It reports whether the connection goes on.
+func (s *Seat) offer(o *signal.Offer) (goOn bool) {
 	c := s.call
 	c.mu.Lock()
-	ok, id, wire := c.seats[s.id] == s && !s.lobby, s.id, s.wire
-	if ok && s.companion && slices.ContainsFunc(o.Send, func(x signal.SendMid) bool { return x.Source == signal.Microphone }) {
-		ok = false // two microphones in one hall howl
+	id, wire, e := s.id, s.wire, s.mayOffer(o)
+	if e != nil {
+		s.refuse(e)
+		goOn = c.seats[s.id] == s && s.wrongs <= 20
 	}
 	c.mu.Unlock()
-	if !ok {
-		s.send(wrong("offer", "right"))
-		return
+	if e != nil {
+		return goOn
 	}
 	a, err := c.media.Offer(id, wire, o)
 	c.locked(func() {
-		if c.seats[s.id] != s || s.id != id { // went meanwhile
+		switch {
+		case c.seats[s.id] != s || s.id != id: // went meanwhile
 			c.media.Remove(id)
-			return
-		}
-		if err != nil {
+		case err != nil:
 			c.o.Log.Debug("call: offer", "err", err)
 			s.refuse(wrong("offer", "sdp"))
-			return
+		default:
+			s.send(a)
+			c.dirty = true
 		}
-		s.send(a)
-		c.dirty = true
+		goOn = c.seats[s.id] == s && s.wrongs <= 20
 	})
+	return goOn
+}
+
+// mayOffer says what is wrong with an offer before anybody has looked into it.
+func (s *Seat) mayOffer(o *signal.Offer) *signal.Error {
+	c := s.call
+	switch {
+	case c.seats[s.id] != s || s.lobby:
+		return wrong("offer", "right")
+	case s.companion && slices.ContainsFunc(o.Send, func(x signal.SendMid) bool { return x.Source == signal.Microphone }):
+		return wrong("offer", "right") // two microphones in one hall howl
+	case !s.offers.take(c.o.Now(), offers):
+		return wrong("offer", "often")
+	}
+	return nil
 }
 
 // act does what a message asks for.
@@ -420,6 +425,9 @@ func (s *Seat) admit(m *signal.Admit) *signal.Error {
 		o.admission = m.Admission
 	}
 	if o.lobby {
+		if !c.room(o.who.Role) {
+			return wrong("admit", "full")
+		}
 		o.lobby, o.by = false, s.id
 		o.send(o.joined(false))
 		if o.admission == "" {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -18,7 +19,10 @@ import (
 const Subprotocol = "subrosa-conference-1"
 
 const (
-	queue     = 512 // messages that wait for a slow client; more, and it must come again
+	queue     = 512     // messages that wait for a slow client, and
+	maxQueue  = 1 << 20 // their bytes; more, and it must come again
+	helloTime = 10 * time.Second
+	leaveTime = 2 * time.Second // for the hello of who was turned away
 	writeTime = 5 * time.Second
 	quiet     = 15 * time.Second // without a message or pong
 	pingEvery = 5 * time.Second
@@ -53,15 +57,16 @@ func sameOrigin(r *http.Request) bool {
 // line is one WebSocket.
 type line struct {
 	conn *websocket.Conn
-	out  chan []byte // nil: the end
+	out  chan []byte  // nil: the end
+	wait atomic.Int64 // bytes in out
 	once sync.Once
 	done chan struct{}
 }
 
 // Send queues a message; a queue that is full ends the connection, and its owner comes again with Resume.
-func (l *line) Send(m signal.Message) {
-	b, err := signal.Encode(m)
-	if err != nil {
+func (l *line) Send(x *signal.Letter) {
+	b, err := x.Bytes()
+	if err != nil || l.wait.Add(int64(len(b))) > maxQueue {
 		l.abort()
 		return
 	}
@@ -110,32 +115,35 @@ func (l *line) write() {
 			if l.conn.WriteMessage(websocket.TextMessage, b) != nil {
 				return
 			}
+			l.wait.Add(-int64(len(b)))
 		}
 	}
 }
 
-// serve runs a connection until it ends.
+// serve runs a connection until it ends. Who may not come in is told so at once, and who says nothing is not waited for: what
+// a browser answers to pings by itself is no hello.
 func serve(c *Call, conn *websocket.Conn, who Identity, verdict level.Verdict) {
 	l := &line{conn: conn, out: make(chan []byte, queue), done: make(chan struct{})}
 	conn.SetReadLimit(signal.MaxMessage)
-	alive := func() { _ = conn.SetReadDeadline(time.Now().Add(quiet)) }
-	conn.SetPongHandler(func(string) error { alive(); return nil })
-	alive()
+	_ = conn.SetReadDeadline(time.Now().Add(helloTime))
 	go l.write()
 	defer l.Close()
+	if l.refused(c.turnsAway(verdict)) {
+		_ = conn.SetReadDeadline(time.Now().Add(leaveTime))
+		read(conn) // a connection that ends with something unread takes what was sent with it
+		return
+	}
 	first, ok := read(conn)
 	hello, isHello := first.(*signal.Hello)
 	if !ok || !isHello {
-		l.Send(wrong("hello", "form"))
+		l.Send(signal.NewLetter(wrong("hello", "form")))
 		return
 	}
+	alive := func() { _ = conn.SetReadDeadline(time.Now().Add(quiet)) }
+	conn.SetPongHandler(func(string) error { alive(); return nil })
+	alive()
 	s, err := c.Join(who, verdict, hello, l)
-	var r *Refusal
-	if errors.As(err, &r) {
-		l.Send(r.Refused)
-		return
-	}
-	if err != nil {
+	if l.refused(err) || err != nil {
 		return
 	}
 	defer s.Lost(l)
@@ -163,6 +171,16 @@ func serve(c *Call, conn *websocket.Conn, who Identity, verdict level.Verdict) {
 			return
 		}
 	}
+}
+
+// refused sends a refusal, if err is one.
+func (l *line) refused(err error) bool {
+	var r *Refusal
+	if !errors.As(err, &r) {
+		return false
+	}
+	l.Send(signal.NewLetter(r.Refused))
+	return true
 }
 
 func read(conn *websocket.Conn) (signal.Message, bool) {

@@ -45,7 +45,7 @@ var (
 // silent is where a gateway's messages go: it has no page.
 type silent struct{}
 
-func (silent) Send(signal.Message) {}
+func (silent) Send(*signal.Letter) {}
 func (silent) Close()              {}
 
 // Publish begins the stream that comes in, under a token's id.

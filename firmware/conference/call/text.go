@@ -11,6 +11,8 @@ var refusalTexts = map[level.Reason]signal.Text{
 	signal.RefusedClosed:  {DE: "In diesem Raum findet jetzt keine Konferenz statt.", EN: "There is no conference in this room now."},
 	signal.RefusedPending: {DE: "Die Sitzung ist jetzt nichtöffentlich. Die Sitzungsleitung entscheidet gerade, wie es mit der Konferenz weitergeht. Bitte versuchen Sie es gleich noch einmal.", EN: "The session is not public any more, and the chair is deciding what becomes of the conference. Please try again in a moment."},
 	signal.RefusedByChair: {DE: "Die Sitzungsleitung hat Sie nicht eingelassen. Bitte wenden Sie sich an die Geschäftsstelle.", EN: "The chair has not let you in. Please ask the clerk."},
+	signal.RefusedOwn:     {DE: "Sie nehmen schon in drei anderen Fenstern oder Geräten teil. Bitte schließen Sie dort eines.", EN: "You take part in three other windows or devices already. Please close one of them."},
+	signal.RefusedOften:   {DE: "Sie sind in kurzer Zeit sehr oft beigetreten. Bitte versuchen Sie es in einer Minute noch einmal.", EN: "You have joined very often in a short time. Please try again in a minute."},
 	signal.RefusedDeclare: {DE: "Bitte erklären Sie zuerst, dass keine Dritten im Raum sind.", EN: "Please declare first that nobody else is in the room."},
 }
 
@@ -33,6 +35,8 @@ var errorTexts = map[string]signal.Text{
 	"right":       {DE: "Dafür haben Sie in dieser Konferenz kein Recht.", EN: "You have no right to do that in this conference."},
 	"lobby":       {DE: "Bitte warten Sie, bis die Sitzungsleitung Sie einlässt.", EN: "Please wait until the chair lets you in."},
 	"participant": {DE: "Diese Person ist nicht mehr da.", EN: "This person is not here any more."},
+	"full":        {DE: "Alle Plätze sind besetzt.", EN: "All seats are taken."},
+	"often":       {DE: "Diese Seite hat das in kurzer Zeit zu oft verlangt.", EN: "This page has asked for that too often in a short time."},
 	"group":       {DE: "Die verschlüsselte Gruppe hat sich geändert. Bitte treten Sie erneut bei.", EN: "The encrypted group has changed. Please join again."},
 	"binding":     {DE: "Der Schlüssel dieses Geräts gehört nicht zu Ihrer Anmeldung. Bitte laden Sie die Seite neu.", EN: "The key of this device does not belong to your sign-in. Please reload the page."},
 	"admission":   {DE: "Die Unterschrift dieses Geräts für die Aufnahme gilt nicht. Bitte prüfen Sie, ob seine Uhr richtig geht, und laden Sie die Seite neu.", EN: "This device's signature for taking somebody in does not hold. Please check that its clock is right, and reload the page."},

@@ -108,6 +108,8 @@ type Door struct {
 	Waiting func(keyPackage []byte) (participant string, ok bool)
 	// Gone reports who may not commit any more.
 	Gone func(participant string) bool
+	// May reports whether the sender may remove the leaf of a participant; nil: everybody may. "" is of an empty leaf.
+	May func(participant string) bool
 	// Admitted checks the chair's word for somebody who is to be added; nil: none is asked for.
 	Admitted func(k mls.KeyPackage, word string) error
 }
@@ -117,6 +119,11 @@ func (g *Group) Commit(from string, m *signal.Commit, door Door) (*signal.Commit
 	c, refusal := g.read(from, m, door.Gone)
 	if refusal != nil {
 		return nil, refusal
+	}
+	for _, leaf := range c.Removes {
+		if door.May != nil && !door.May(g.at[leaf]) {
+			return nil, refuse("not-removed", "the sender may not remove leaf %d: its participant is here", leaf)
+		}
 	}
 	if refusal := signed(c, door.Admitted); refusal != nil { // before the rest: a commit that is merely late has its words
 		return nil, refusal

@@ -61,7 +61,7 @@ type ICE struct {
 // Refused says that Hello did not lead into the call, and what to do.
 type Refused struct {
 	head
-	Reason level.Reason `json:"reason"` // of package level, or one of RefusedFull, RefusedClosed, RefusedPending, RefusedByChair
+	Reason level.Reason `json:"reason"` // of package level, or one of RefusedFull, RefusedClosed, …
 	Text   Text         `json:"text"`
 }
 
@@ -72,6 +72,8 @@ const (
 	RefusedPending level.Reason = "pending"  // the session became stricter; the chair has not said yet what becomes of the call
 	RefusedByChair level.Reason = "by-chair" // not let in from the lobby
 	RefusedDeclare level.Reason = "declare"  // the declaration is missing
+	RefusedOwn     level.Reason = "own"      // the member has as many seats as one may have
+	RefusedOften   level.Reason = "often"    // the member has come too often in a short time
 )
 
 // Text is for people.
@@ -191,7 +193,7 @@ type CommitRefused struct {
 	head
 	Group  []byte     `json:"group"`
 	Epoch  uint64     `json:"epoch"`
-	Why    string     `json:"why"` // late, group, form, sender, proposal, unsigned, not-admitted, welcome
+	Why    string     `json:"why"` // late, group, form, sender, proposal, unsigned, not-removed, often, not-admitted, welcome
 	Winner *Committed `json:"winner,omitempty"`
 }
 
@@ -249,7 +251,7 @@ type Alarm struct {
 	head
 	Participant string `json:"participant"`
 	Track       string `json:"track"`
-	Why         string `json:"why"` // word of package tripwire; without a track: code, unsigned
+	Why         string `json:"why"` // word of package tripwire; without a track: code, unsigned, not-removed, often
 	Text        Text   `json:"text"`
 }
 
