@@ -52,6 +52,8 @@ func TestGather(t *testing.T) {
 		expect := func(what string, n int) {
 			t.Helper()
 			synctest.Wait()
+			s.mu.Lock() // a timer may write next
+			defer s.mu.Unlock()
 			if len(w.seqs) != n {
 				t.Errorf("%s: %d packets went out, want %d", what, len(w.seqs), n)
 			}
