@@ -5,7 +5,8 @@ import type { Identity, Judge } from './group'
 import { Refusal } from './refusal'
 
 const MAX_LIFE = 12 * 3600
-const MAX_ADMISSION = 600
+// MAX_ADMISSION is how long a chair's word holds, in seconds.
+export const MAX_ADMISSION = 600
 const SKEW = 120
 const MAX_TOKEN = 4096
 

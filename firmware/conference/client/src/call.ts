@@ -14,11 +14,11 @@ import type { Bound } from './entry'
 import type { Source } from './frames'
 import { Group, newTicket, sign, type Device, type Judge, type Member, type Ticket, type Turn } from './group'
 import { handKeys, heardFirst } from './keys'
-import { Lifeline } from './lifeline'
+import { Lifeline, type Dial } from './lifeline'
 import { Media, type Incoming } from './media'
 import { Refusal, describe } from './refusal'
 import { Renewal } from './renewal'
-import { PROTOCOL, type FromServer, type Joined, type Knock, type State, type StuckWhy, type Text, type ToServer } from './signal'
+import { PROTOCOL, dial, type FromServer, type Joined, type Knock, type State, type StuckWhy, type Text, type ToServer } from './signal'
 import { Sources } from './sources'
 import { Speech, type Chat } from './speech'
 import { wanted } from './wanted'
@@ -33,6 +33,11 @@ export interface Note { what: NoteWhat, who?: string, detail?: string, text?: Te
 export interface Options { url: string, workerUrl: string, origin: string, device: Device, bound: Bound, self: Self }
 
 export interface CallEvents { changed: () => void, note: (n: Note) => void, record: (what: 'start' | 'pause' | 'resume' | 'stop') => void }
+
+// Means are what a call reaches the world by: the browser's line and media, but in tests.
+export interface Means { dial: Dial, media: (...a: ConstructorParameters<typeof Media>) => Media }
+
+const browsers: Means = { dial, media: (...a) => new Media(...a) }
 
 const levels: readonly Level[] = ['public', 'internal', 'nonpublic', 'confidential']
 
@@ -111,14 +116,14 @@ export class Call {
   #declined = false
   #tail: Promise<unknown> = Promise.resolve()
 
-  constructor (readonly o: Options, readonly on: CallEvents) {
+  constructor (readonly o: Options, readonly on: CallEvents, readonly means = browsers) {
     this.self = o.self
     this.#line = new Lifeline(o.url, {
       hello: (seen) => this.#hello(seen),
       opened: () => { this.on.changed() },
       message: (m) => { this.#hear(m) },
       lost: () => { this.#lineLost() }
-    })
+    }, means.dial)
   }
 
   get knocks (): ReadonlyMap<string, Knock> { return this.#door.knocks }
@@ -193,7 +198,10 @@ export class Call {
         break
       case 'error':
         console.warn('conference: the server says', m.to, m.why)
-        if (m.why === 'admission') this.on.note({ what: 'server', text: m.text })
+        if (m.why === 'admission') {
+          this.#door.lost()
+          this.on.note({ what: 'server', text: m.text })
+        }
         break
     }
   }
@@ -263,7 +271,7 @@ export class Call {
   async #entered (): Promise<{ media: Promise<void> }> {
     const j = this.joined!
     const codec = j.codecs[0] === 'vp9' ? 'vp9' : 'vp8'
-    this.media = new Media(this.o.workerUrl, codec, {
+    this.media = this.means.media(this.o.workerUrl, codec, {
       changed: () => { this.on.changed() },
       failed: () => { this.#renewal.lost(performance.now()) },
       refused: (t, c) => { this.#refusedFrames(t, c) },
@@ -456,6 +464,7 @@ export class Call {
     if (this.phase === 'over') return
     this.phase = 'lost'
     this.#commits.lost()
+    this.#door.lost()
     this.#line.again()
     this.on.changed()
   }

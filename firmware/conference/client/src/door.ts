@@ -1,7 +1,8 @@
 // Door is who waits to come in, and the word of the chair's device that lets them. People say whom; what the device signs is the
-// key package they come with. Whom it has let in once it lets in again by itself, as long as it is the same passkey.
-import { fromBase64, utf8, type Bytes } from './bytes'
-import { signAdmission } from './binding'
+// key package they come with. Whom it has let in once it lets in again by itself, as long as it is the same passkey. It signs once
+// for a key package: a server knocks for somebody until they are in, and a second word would come after they are.
+import { fromBase64, hex, utf8, type Bytes } from './bytes'
+import { MAX_ADMISSION, signAdmission } from './binding'
 import { Group, type Judge, type Ticket } from './group'
 import type { Joined, Knock, Person, ToServer } from './signal'
 
@@ -22,23 +23,41 @@ export interface House {
 export class Door {
   readonly knocks = new Map<string, Knock>() // by participant
   #admitted = new Map<string, string>() // members this chair's device has let in, and their passkeys
+  #words = new Map<string, { to: string, at: number }>() // key packages that it has signed for, in which group, and when
+
+  #inside = new Set<string>() // participants who are in the group
 
   constructor (readonly house: House) {}
 
   get #chair (): boolean { return this.house.seat()?.role === 'chair' }
 
   knocked (k: Knock): void {
-    if (k.package === undefined && !k.lobby) return
+    if (k.package === undefined && !k.lobby || this.#spoken(k)) return
     this.knocks.set(k.participant, k)
     this.house.serial(() => this.#again(k))
   }
 
+  // lost: what was signed may not have come to the server, or was not taken; it may be asked for again.
+  lost (): void { this.#words.clear() }
+
+  // spoken tells whether this device's word for a key package is with the server, and holds in this group; or they are in.
+  #spoken (k: Knock): boolean {
+    const g = this.house.group()
+    if (g === undefined || k.package === undefined) return false
+    const word = this.#words.get(k.package)
+    return this.#inside.has(k.participant) || (word !== undefined && word.to === hex(g.id) && Date.now() - word.at < 1000 * MAX_ADMISSION)
+  }
+
   // opened: this device has made a group, and whom it knows of those who wait comes in by itself.
-  async opened (): Promise<void> { for (const k of this.knocks.values()) await this.#again(k) }
+  async opened (): Promise<void> {
+    this.#inside.clear() // of the group before
+    for (const k of this.knocks.values()) await this.#again(k)
+  }
 
   // seen: who has been taken in waits no more; for a clerk, whom the chair's device is still to take in does not, either.
   seen (people: readonly Person[]): void {
     for (const p of people) if (p.leaf >= 0 || !this.#chair) this.knocks.delete(p.id)
+    this.#inside = new Set(people.filter((p) => p.leaf >= 0).map((p) => p.id))
   }
 
   // entered remembers for a chair's device who has come in, whoever's word it was.
@@ -47,7 +66,10 @@ export class Door {
   // forget: who was removed does not come back by itself.
   forget (member: string): void { this.#admitted.delete(member) }
 
-  clear (): void { this.knocks.clear() }
+  clear (): void {
+    this.knocks.clear()
+    this.#words.clear()
+  }
 
   // again lets in by itself whom this device has let in before, as long as it is the same passkey.
   async #again (k: Knock): Promise<void> {
@@ -76,11 +98,14 @@ export class Door {
 
   async #sign (k: Knock): Promise<void> {
     const { house } = this
-    const { ref, binding } = await Group.packageOf(fromBase64(k.package!), house.group()!)
+    if (this.#spoken(k)) { this.knocks.delete(k.participant); return } // meanwhile
+    const g = house.group()!
+    const { ref, binding } = await Group.packageOf(fromBase64(k.package!), g)
     const admission = await signAdmission(house.sign, house.seat()!.room, ref, binding, Date.now())
     const who = await Group.identityOf(fromBase64(k.package!), house.judge())
     this.#admitted.set(who.member, who.passkey)
     this.knocks.delete(k.participant)
+    this.#words.set(k.package!, { to: hex(g.id), at: Date.now() })
     house.send({ type: 'admit', participant: k.participant, admission })
     house.changed()
   }

@@ -113,6 +113,7 @@ export class Group {
     this.#state = state
   }
 
+  get id (): Uint8Array { return this.#state.groupContext.groupId }
   get epoch (): bigint { return this.#state.groupContext.epoch }
   get leaf (): number { return this.#state.privatePath.leafIndex }
   get active (): boolean { return this.#state.groupActiveState.kind === 'active' }

@@ -1,5 +1,5 @@
 // Lifeline is the line to the server over all its losses: a lost one is dialled again, and told up to where the last one was heard.
-import { dial, type FromServer, type Line, type ToServer } from './signal'
+import type { FromServer, Line, ToServer } from './signal'
 
 export interface LifelineEvents {
   hello: (seen: number) => ToServer // what is said first on each line; seen is the last number taken
@@ -19,14 +19,14 @@ export class Lifeline {
   #seen = 0
   #attempt = 0
 
-  constructor (readonly url: string, readonly on: LifelineEvents, readonly connect: Dial = dial) {}
+  constructor (readonly url: string, readonly on: LifelineEvents, readonly dial: Dial) {}
 
   // round tells one line from the next.
   get round (): number { return this.#round }
 
   open (): void {
     const round = ++this.#round
-    this.#line = this.connect(this.url, this.#attempt, {
+    this.#line = this.dial(this.url, this.#attempt, {
       message: (m) => { if (round === this.#round) this.on.message(m) },
       closed: () => { if (round === this.#round) this.on.lost() }
     })
