@@ -79,7 +79,7 @@ export interface Turn { epoch: bigint, committer: number, added: Member[], remov
 // Candidate is a key package somebody wants to join with, and the chair's word.
 export interface Candidate { keyPackage: Uint8Array, admission: string }
 
-interface Pending { commit: Bytes, welcome: Bytes | undefined, state: ClientState, turn: Turn, consumed: Uint8Array[] }
+interface Pending { commit: Bytes, welcome: Bytes | undefined, state: ClientState, turn: Turn, consumed: Uint8Array[], refs: string[] }
 
 export interface Proposed { commit: Bytes, welcome: Bytes | undefined, epoch: bigint }
 
@@ -108,6 +108,8 @@ export class Group {
   #tail: Promise<unknown> = Promise.resolve()
   // chairs whose device has been in this group, so that one who comes back may come back without another chair
   #chairs = new Map<string, string>()
+  // key packages that somebody has come in with: the chair's word for one is good once, or who was removed could be taken in with it again
+  #spent = new Set<string>()
 
   private constructor (readonly suite: MlsSuite, readonly impl: CiphersuiteImpl, readonly judge: Judge, state: ClientState) {
     this.#state = state
@@ -219,9 +221,9 @@ export class Group {
       { wireAsPublicMessage: true, extraProposals, ratchetTreeExtension: true, authenticatedData })
     const commit = encodeMlsMessage(r.commit) as Bytes
     const welcome = r.welcome && encodeMlsMessage({ version: 'mls10', wireformat: 'mls_welcome', welcome: r.welcome }) as Bytes
-    await this.#checkAdds(this.#state, extraProposals, authenticatedData)
+    const refs = await this.#checkAdds(this.#state, extraProposals, authenticatedData)
     const turn = await this.#compare(r.newState, this.leaf)
-    this.#pending = { commit, welcome, state: r.newState, turn, consumed: r.consumed }
+    this.#pending = { commit, welcome, state: r.newState, turn, consumed: r.consumed, refs }
     return { commit, welcome, epoch: this.epoch }
   }
 
@@ -230,7 +232,7 @@ export class Group {
     return this.#serial(async () => {
       const mine = this.#pending
       if (mine !== undefined && equal(mine.commit, commit)) {
-        this.#adopt(mine.state, mine.turn, mine.consumed)
+        this.#adopt(mine.state, mine.turn, mine.consumed, mine.refs)
         return mine.turn
       }
       const m = decodeMlsMessage(commit, 0)?.[0]
@@ -243,11 +245,11 @@ export class Group {
         if (p.proposalOrRefType !== 'proposal') throw new Refusal('proposal', 'a commit refers to a proposal outside of it')
         return p.proposal
       })
-      await this.#checkAdds(this.#state, proposals, content.authenticatedData)
+      const refs = await this.#checkAdds(this.#state, proposals, content.authenticatedData)
       const r = await processPublicMessage(this.#state, m.publicMessage, emptyPskIndex, this.impl)
       if (r.actionTaken !== 'accept') throw new Refusal('proposal', 'the commit was not accepted')
       const turn = await this.#compare(r.newState, committer)
-      this.#adopt(r.newState, turn, r.consumed)
+      this.#adopt(r.newState, turn, r.consumed, refs)
       return turn
     })
   }
@@ -255,25 +257,31 @@ export class Group {
   // giveUp forgets a commit of our own that did not come first.
   giveUp (): void { this.#pending = undefined }
 
-  async #checkAdds (state: ClientState, proposals: Proposal[], authenticatedData: Uint8Array): Promise<void> {
+  // checkAdds returns the references of the key packages that are added.
+  async #checkAdds (state: ClientState, proposals: Proposal[], authenticatedData: Uint8Array): Promise<string[]> {
     const adds = proposals.flatMap((p) => {
       if (p.proposalType === 'add') return [p.add.keyPackage]
       if (p.proposalType !== 'remove') throw new Refusal('proposal', `a commit has a proposal to ${p.proposalType}`)
       return []
     })
-    if (adds.length === 0) return
+    if (adds.length === 0) return []
     let tokens: unknown
     try { tokens = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(authenticatedData)) } catch { tokens = undefined }
     if (!Array.isArray(tokens) || tokens.length !== adds.length || !tokens.every((t) => typeof t === 'string')) {
       throw new Refusal('not-admitted', 'somebody was to be taken in without the word of the chair\'s device')
     }
+    const refs: string[] = []
     const chairs = leafNodes(state).filter(([leaf]) => this.#members.get(leaf)?.role === 'chair').map(([, node]) => node.signaturePublicKey)
     for (const [i, kp] of adds.entries()) {
       const binding = identityOf(kp.leafNode)
       const who = await this.judge.identify(binding, kp.leafNode.signaturePublicKey)
       const own = who.role === 'chair' && this.#chairs.get(who.member) === who.passkey ? [kp.leafNode.signaturePublicKey] : []
-      await this.judge.admitted(tokens[i] as string, [...chairs, ...own], await makeKeyPackageRef(kp, this.impl.hash), binding)
+      const ref = await makeKeyPackageRef(kp, this.impl.hash)
+      await this.judge.admitted(tokens[i] as string, [...chairs, ...own], ref, binding)
+      if (this.#spent.has(hex(ref))) throw new Refusal('not-admitted', 'somebody was to be taken in a second time by one word of the chair\'s device')
+      refs.push(hex(ref))
     }
+    return refs
   }
 
   // compare judges the leaves of a new state and says what changed.
@@ -297,10 +305,11 @@ export class Group {
     return { epoch: next.groupContext.epoch, committer, added, removed, out: next.groupActiveState.kind === 'removedFromGroup' }
   }
 
-  #adopt (state: ClientState, turn: Turn, consumed: Uint8Array[]): void {
+  #adopt (state: ClientState, turn: Turn, consumed: Uint8Array[], refs: string[]): void {
     // who was removed knows the keys of the epoch before: nothing of it is read any more
     this.#state = turn.removed.length > 0 ? { ...state, historicalReceiverData: new Map() } : state
     this.#pending = undefined
+    for (const ref of refs) this.#spent.add(ref)
     for (const m of turn.removed) this.#members.delete(m.leaf)
     for (const m of turn.added) this.#note(m)
     consumed.forEach(zeroOutUint8Array)
