@@ -223,3 +223,14 @@ test('a chair signs once for a key package, however often it is asked, and never
   assert.equal(chair.sent('admit').length, words + 2)
   assert.deepEqual(warned.filter((w) => w.includes('the server says')), [])
 })
+
+test('who presses twice lets in once', { timeout: 600_000 }, async () => {
+  const server = await Server.start()
+  const [chair] = await gather(server, ['chair'])
+  const guest = await Page.open(server, { member: 'm-5', role: 'guest', passkey: await newPasskey() })
+  await until('knocks', () => guest.seat && chair.call.knocks.has(guest.seat.id))
+  chair.call.admit(guest.seat.id)
+  chair.call.admit(guest.seat.id)
+  for (const p of [chair, guest]) await p.settled(2)
+  assert.equal(chair.sent('admit').length, 1)
+})
