@@ -28,7 +28,7 @@ async function forged (by, keyPackage, words) {
   return c.toBase64(encodeMlsMessage(r.commit))
 }
 
-// Each intrusion makes a commit from the people of a call of chair, clerk (hostile), councillor and, first, a second chair; expect is
+// Each intrusion makes a commit from the people of a call of chair, clerk (hostile), councillor and, removed before, a second chair; expect is
 // the word on the honest pages.
 const intrusions = {
   'no word': { expect: 'not-admitted', commit: (p) => forged(p.clerk, packageOf(p.stranger), []) },
@@ -54,7 +54,7 @@ const intrusions = {
 
 async function scene () {
   const server = await Server.start()
-  const [chair, former, clerk, councillor] = await gather(server, ['chair', 'chair', 'clerk', 'councillor'])
+  const [chair, clerk, councillor, former] = await gather(server, ['chair', 'clerk', 'councillor', 'chair']) // all have seen the last come in
   const spent = { package: packageOf(former), word: chair.sent('admit').find((m) => m.participant === former.seat.id).admission }
   chair.call.remove(former.call.leaf)
   for (const p of [chair, clerk, councillor]) await p.settled(3)
