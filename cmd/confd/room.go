@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -174,13 +175,33 @@ func (s *server) tell(r *room, rep call.Report) {
 	r.mu.Lock()
 	version := r.version
 	r.mu.Unlock()
-	out := report.Conference{DesiredVersion: version, State: rep.State, Level: string(rep.Level), Seats: rep.Seats, CodeLabel: rep.CodeLabel, Bundle: client.Bundle(), Kept: s.files.kept(r.id)}
+	out := report.Conference{DesiredVersion: version, State: rep.State, Level: string(rep.Level), Seats: rep.Seats, CodeLabel: rep.CodeLabel, Bundle: client.Bundle(), Kept: s.files.kept(r.id),
+		At: time.Now().UTC(), Sealed: s.sealed, Plain: rep.Plain}
 	if r.streams != nil {
-		out.Streams = &report.Streams{Open: rep.Open, In: rep.In, Out: rep.Out, At: time.Now().UTC()}
+		out.Streams = &report.Streams{Open: rep.Open, In: rep.In, Out: rep.Out, At: out.At}
 	}
 	err := s.site.Report(topic.ConferenceReported(r.id), out)
 	if err != nil {
 		s.log.Error("confd: not told to the site", "room", r.id, "err", err)
+	}
+}
+
+// repeatEvery is how often the site is told anew how the call stands: the unit believes no old word.
+const repeatEvery = 30 * time.Second
+
+// repeat tells the site until ctx ends.
+func (s *server) repeat(ctx context.Context, r *room) {
+	t := time.NewTicker(repeatEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			r.telling.Lock()
+			s.tell(r, r.last())
+			r.telling.Unlock()
+		}
 	}
 }
 

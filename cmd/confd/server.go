@@ -240,7 +240,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	for _, r := range s.rooms {
 		s.work.Go(func() { r.call.Run(ctx.Done()) })
-		if r.streams != nil {
+		if s.site != nil {
 			s.work.Go(func() { s.repeat(ctx, r) })
 		}
 	}

@@ -207,6 +207,7 @@ func TestSite(t *testing.T) {
 		}
 	}()
 	tells("the level", func(c report.Conference) bool { return c.State == "idle" && c.Level == "internal" })
+	tells("since when, and that it is not sealed", func(c report.Conference) bool { return time.Since(c.At) < time.Minute && !c.Sealed })
 	a := s.come(t, "m-2", &signal.Hello{Protocol: signal.Protocol})
 	tells("that no public stream runs", func(c report.Conference) bool {
 		return c.Streams != nil && c.Streams.Off() && time.Since(c.Streams.At) < time.Minute

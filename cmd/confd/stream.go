@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -70,25 +69,6 @@ func (s *server) streamWish(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Write(b.Bytes())
-}
-
-// repeatEvery is how often the site is told anew whether public streams run: the unit believes no old word.
-const repeatEvery = 30 * time.Second
-
-// repeat tells the site until ctx ends.
-func (s *server) repeat(ctx context.Context, r *room) {
-	t := time.NewTicker(repeatEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-			r.telling.Lock()
-			s.tell(r, r.last())
-			r.telling.Unlock()
-		}
-	}
 }
 
 type streamCounter struct{ s *server }

@@ -63,7 +63,7 @@ var sourceWords = map[Source]Text{
 	FromUnit:       {DE: "Gerät", EN: "unit"},
 	FromHandover:   {DE: "Übergabe: Medientechnik und Rundgang", EN: "handover: audio-visual equipment and walk round"},
 	FromPeople:     {DE: "Personenzählung", EN: "people counter"},
-	FromConference: {DE: "Videokonferenz", EN: "video conference"},
+	FromConference: {DE: "Videokonferenz des Raums, nach ihrem eigenen Wort", EN: "the room's video conference, by its own word"},
 	FromLockdown:   {DE: "Sperre der Sprachassistenten", EN: "lock-down of voice assistants"},
 	FromRoster:     {DE: "Liste der Teilnehmenden", EN: "roster"},
 	FromDetector:   {DE: "Detektor, den es noch nicht gibt", EN: "detector that does not exist yet"},

@@ -43,7 +43,7 @@ const (
 )
 
 // absent are the sources that this version of the unit does not have. Their facts are not measured.
-var absent = []Source{FromConference, FromDetector}
+var absent = []Source{FromDetector}
 
 // Exists reports whether this version of the unit can have the source. Whether one unit does depends on what is wired.
 func (s Source) Exists() bool { return !slices.Contains(absent, s) }
@@ -112,8 +112,8 @@ var facts = append([]Fact{
 	{Name: "devices_wanted", Type: Count, Unit: "devices", Source: FromLockdown, Text: report.Text{DE: "Dienstgeräte der Sitzung", EN: "devices of the house in the session"}},
 	{Name: "devices_assistant_off", Type: Count, Unit: "devices", Source: FromLockdown, Text: report.Text{DE: "Dienstgeräte mit Sprachassistenten aus", EN: "devices of the house whose assistants are off"}},
 	{Name: "devices_to_unlock", Type: Count, Unit: "devices", Source: FromLockdown, Text: report.Text{DE: "Dienstgeräte, die einmal zu entsperren sind", EN: "devices of the house to be unlocked once"}},
-	{Name: "conference_off", Type: Bool, Source: FromConference, Text: report.Text{DE: "keine Videokonferenz", EN: "no video conference"}},
-	{Name: "conference_encrypted", Type: Bool, Source: FromConference, Text: report.Text{DE: "Videokonferenz Ende zu Ende verschlüsselt", EN: "video conference encrypted end to end"}},
+	{Name: "conference_off", Type: Bool, Source: FromConference, Text: report.Text{DE: "die Videokonferenz des Raums ist aus", EN: "the room's video conference is off"}},
+	{Name: "conference_encrypted", Type: Bool, Source: FromConference, Text: report.Text{DE: "die Videokonferenz des Raums ist Ende zu Ende verschlüsselt", EN: "the room's video conference is encrypted end to end"}},
 	{Name: "remote_alone_confirmed", Type: Bool, Source: FromHandover, Point: "remote-alone", Text: report.Text{DE: "Zugeschaltete haben bestätigt, dass keine Dritten im Raum sind", EN: "remote members have confirmed that nobody else is in their room"}},
 }, kindFacts()...)
 

@@ -34,6 +34,14 @@ type Conference struct {
 	Kept []string `json:"kept,omitempty"`
 	// Streams are the conference's own public streams; nil: it has none, or says nothing of them.
 	Streams *Streams `json:"streams,omitempty"`
+	// At is when this was so, by the conference's clock. It is said anew at least every 30 s: an old word proves nothing. Zero: of a
+	// conference of before, which proves nothing either.
+	At time.Time `json:"at,omitzero"`
+	// Sealed reports whether the conference's process can do nothing but what it is for (docs/conference-server.md).
+	Sealed bool `json:"sealed,omitempty"`
+	// Plain reports whether somebody takes part whose picture and sound are not encrypted end to end: a gateway, or public streams
+	// that the chair has opened.
+	Plain bool `json:"plain,omitempty"`
 }
 
 // Streams says whether a conference lets public streams (WHIP in, WHEP out) in or out, as of a time. It is said anew at least

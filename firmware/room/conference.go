@@ -3,8 +3,10 @@ package room
 import (
 	"encoding/json"
 	"slices"
+	"time"
 
 	"subrosa/firmware/av"
+	"subrosa/firmware/policy"
 	"subrosa/firmware/report"
 	"subrosa/firmware/session"
 	"subrosa/firmware/shadow"
@@ -16,6 +18,7 @@ import (
 type call struct {
 	sent string // desired as published, JSON
 	now  *report.Conference
+	code time.Time       // when a code of the running call was told last; zero: none of it
 	said report.Declared // by those who take part from elsewhere
 }
 
@@ -37,7 +40,7 @@ func (r *Room) allowCall() {
 // conference takes what the conference says of itself.
 func (r *Room) conference(m shadow.Message) {
 	if m.Data == nil {
-		r.call.now = nil
+		r.call.now, r.call.code = nil, time.Time{}
 		r.callStreams(nil)
 		r.tell()
 		return
@@ -48,6 +51,12 @@ func (r *Room) conference(m shadow.Message) {
 		return
 	}
 	r.call.now = &c
+	switch {
+	case c.State != "running":
+		r.call.code = time.Time{}
+	case c.CodeLabel != "":
+		r.call.code = c.At
+	}
 	r.callStreams(c.Streams)
 	r.tell()
 }
@@ -79,6 +88,34 @@ func (r *Room) conferenceDeclared(m shadow.Message) {
 		r.append("conference.declared", map[string]any{"asked": d.Asked, "alone": yes, "not_alone": no})
 	}
 	r.tell()
+}
+
+const (
+	callStale = 90 * time.Second // the conference says every 30 s how its call stands
+	codeAwait = 20 * time.Second // for which a change of keys may go without a code
+)
+
+// gatherCall takes the conference's word on its own call for the facts of the policy. It is a word and no measurement of this unit's, so
+// one that speaks for the call counts only if it is fresh and its process is sealed; one that speaks against it always counts while
+// it is fresh. That a call is encrypted is said by the device of a chair or of the hall too: by the code that it computed of its keys.
+func (r *Room) gatherCall(f *policy.Facts) {
+	c, now := r.call.now, r.p.Clock.Now()
+	if c == nil || c.At.IsZero() || now.Sub(c.At) > callStale || c.At.Sub(now) > maxAhead {
+		return
+	}
+	if plain := c.Plain || c.Streams != nil && !c.Streams.Off(); plain || c.State != "idle" && c.State != "closed" {
+		f.Must("conference_off", false)
+		switch {
+		case plain, c.CodeLabel == report.CodesDiffer:
+			f.Must("conference_encrypted", false)
+		case c.Sealed && !r.call.code.IsZero() && (c.CodeLabel != "" || now.Sub(r.call.code) <= codeAwait):
+			f.Must("conference_encrypted", true)
+		}
+		return
+	}
+	if c.Sealed {
+		f.Must("conference_off", true)
+	}
 }
 
 // callStreams takes the conference's word on its own public streams for the equipment that is proven so.

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -8,8 +9,10 @@ import (
 	"subrosa/firmware/av"
 	"subrosa/firmware/handover"
 	"subrosa/firmware/journal"
+	"subrosa/firmware/policy"
 	"subrosa/firmware/report"
 	"subrosa/firmware/session"
+	"subrosa/firmware/shadow"
 	"subrosa/firmware/topic"
 	"subrosa/firmware/wall"
 )
@@ -138,4 +141,90 @@ func TestCallStreams(t *testing.T) {
 	says(&report.Streams{At: h.clock.now})
 	says(nil)
 	check("a conference that says nothing of streams", av.Unknown)
+}
+
+// TestConferenceFacts: the policy's facts follow the conference's word while it is fresh; what speaks for the call counts only of a sealed
+// process, and a call is encrypted only by the code of a device that holds its keys.
+func TestConferenceFacts(t *testing.T) {
+	h := ruled(t, "conference: conference_off || conference_encrypted: "+blocks)
+	said := topic.ConferenceReported("ratssaal")
+	code := "chair " + strings.Repeat("12345", 6)
+	var version uint64
+	says := func(c report.Conference) {
+		version++
+		c.Version = version
+		h.conference(h.wants(c, said))
+	}
+	facts := func(what string, off, encrypted any) {
+		t.Helper()
+		f := policy.NewFacts()
+		h.gatherCall(f)
+		want := policy.NewFacts()
+		want.Must("conference_off", off)
+		want.Must("conference_encrypted", encrypted)
+		if !reflect.DeepEqual(f, want) {
+			t.Errorf("%s: off %v, encrypted %v measured", what, f.Measured("conference_off"), f.Measured("conference_encrypted"))
+			t.Errorf("got %v, want %v", f, want)
+		}
+	}
+	now := func() time.Time { return h.clock.now }
+	facts("no conference", nil, nil)
+	says(report.Conference{State: "idle", Sealed: true})
+	facts("one that does not say when", nil, nil)
+	says(report.Conference{State: "idle", At: now()})
+	facts("off, by a process that is not sealed", nil, nil)
+	says(report.Conference{State: "idle", At: now(), Sealed: true})
+	facts("off", true, nil)
+	says(report.Conference{State: "closed", At: now(), Sealed: true})
+	facts("not allowed", true, nil)
+	says(report.Conference{State: "idle", At: now(), Sealed: true, Streams: &report.Streams{Out: 1, At: now()}})
+	facts("idle, and a stream runs", false, false)
+	says(report.Conference{State: "waiting", Seats: 2, At: now(), Sealed: true})
+	facts("nobody has keys", false, nil)
+	says(report.Conference{State: "running", Seats: 2, At: now(), Sealed: true})
+	facts("no device has told a code", false, nil)
+	says(report.Conference{State: "running", Seats: 2, At: now(), Sealed: true, CodeLabel: code})
+	facts("encrypted", false, true)
+	says(report.Conference{State: "running", Seats: 3, At: now(), Sealed: true})
+	h.clock.now = now().Add(codeAwait)
+	facts("keys change", false, true)
+	h.clock.now = now().Add(time.Second)
+	facts("and no code comes", false, nil)
+	says(report.Conference{State: "running", Seats: 3, At: now(), Sealed: true, CodeLabel: code, Plain: true})
+	facts("a gateway takes part", false, false)
+	says(report.Conference{State: "running", Seats: 3, At: now(), CodeLabel: report.CodesDiffer})
+	facts("two groups", false, false)
+	says(report.Conference{State: "running", Seats: 3, At: now(), CodeLabel: code})
+	facts("by a process that is not sealed", false, nil)
+	says(report.Conference{State: "running", Seats: 3, At: now(), Sealed: true, CodeLabel: code})
+	h.clock.now = now().Add(callStale)
+	facts("a word of a while ago", false, true)
+	h.clock.now = now().Add(time.Second)
+	facts("an old word", nil, nil)
+	says(report.Conference{State: "running", Seats: 3, At: now().Add(maxAhead + time.Second), Sealed: true, CodeLabel: code})
+	facts("a clock that is ahead", nil, nil)
+	h.conference(shadow.Message{})
+	facts("taken back", nil, nil)
+}
+
+// TestConferenceRule: a rule on the conference blocks the closing while nothing is known, and is kept by the conference's word.
+func TestConferenceRule(t *testing.T) {
+	h := ruled(t, "conference: conference_off || conference_encrypted: "+blocks)
+	h.press(wall.Order{Act: wall.Start, Role: session.Chair})
+	h.pass(3 * time.Minute)
+	if p := h.point("rule-conference"); p.Proven || p.Detail != "not-measurable" {
+		t.Fatalf("before the conference says anything: %+v", p)
+	}
+	c := report.Conference{Version: 1, State: "running", Seats: 2, At: h.clock.now, Sealed: true, Plain: true}
+	h.conference(h.wants(c, topic.ConferenceReported("ratssaal")))
+	h.pass(time.Second)
+	if p := h.point("rule-conference"); p.Proven || p.Detail != "" {
+		t.Errorf("a call that is not encrypted: %+v", p)
+	}
+	c = report.Conference{Version: 2, State: "running", Seats: 2, At: h.clock.now, Sealed: true, CodeLabel: "room " + strings.Repeat("12345", 6)}
+	h.conference(h.wants(c, topic.ConferenceReported("ratssaal")))
+	h.pass(time.Second)
+	if p := h.point("rule-conference"); !p.Proven {
+		t.Errorf("an encrypted call: %+v", p)
+	}
 }

@@ -59,6 +59,7 @@ func (r *Room) gather(ps []session.Point, s session.State) {
 		f.Must("people_counted", n)
 	}
 	r.gatherLock(f)
+	r.gatherCall(f)
 }
 
 // equipment says what is off: a kind of device is if all of it is proven off, and is not if one is on.

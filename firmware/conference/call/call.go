@@ -89,6 +89,7 @@ type Report struct {
 	CodeLabel string // "room" or "chair" and 30 digits, CodesDiffer, or "" until an epoch's has come
 	Open      bool   // for public streams, by the chair's word
 	In, Out   int    // public streams that run
+	Plain     bool   // a gateway takes part, or public streams are open: not all of it is encrypted end to end
 }
 
 // Declared is what those who take part from elsewhere have said of their room: pseudonyms, for the unit and nobody else.
@@ -459,8 +460,10 @@ func (c *Call) report() {
 	for _, s := range c.seats {
 		if !s.lobby {
 			r.Seats++
+			r.Plain = r.Plain || s.who.Role == roster.Gateway
 		}
 	}
+	r.Plain = r.Plain || r.Open || r.In > 0 || r.Out > 0
 	switch {
 	case !c.allowed:
 		r.State = "closed"

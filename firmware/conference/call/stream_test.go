@@ -55,6 +55,9 @@ func TestStreamsNeedTheChair(t *testing.T) {
 	if st.Encryption != signal.Open || !st.Stream.In || !slices.ContainsFunc(st.People, func(p signal.Person) bool { return p.Role == roster.Gateway && p.Leaf == -1 && p.Here }) {
 		t.Errorf("seen as %+v", st)
 	}
+	if r := s.report[len(s.report)-1]; !r.Plain {
+		t.Errorf("the site is told %+v", r)
+	}
 	a, _, err := s.c.Play("s-2", &signal.Offer{})
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +122,7 @@ func TestStreamsEnd(t *testing.T) {
 		if n := len(slices.DeleteFunc(slices.Clone(s.notes), func(k string) bool { return k != KindStream })); n != 3 { // out, in, closed
 			t.Errorf("%s: journal %v", what, s.notes)
 		}
-		if r := s.report[len(s.report)-1]; r.Open || r.In+r.Out != 0 {
+		if r := s.report[len(s.report)-1]; r.Open || r.In+r.Out != 0 || r.Plain {
 			t.Errorf("%s: told the site %+v", what, r)
 		}
 		if _, _, err := s.c.Publish("s-1", &signal.Offer{}); err == nil {
