@@ -104,6 +104,7 @@ func (s *server) openCall(r *room) {
 		Room: r.id, Seats: s.c.Seats, LastN: s.c.LastN, Suites: s.c.Suites, Codecs: s.c.Codecs, Log: s.log, Now: time.Now,
 		Media: func(ev sfu.Events) call.Media { return s.sfu.NewRoom(s.c.LastN, ev) },
 		ICE:   s.relay.Credentials,
+		Gone:  s.relay.End,
 		Still: func(id call.Identity) level.Verdict { return s.access.Still(time.Now(), id.Access.(access.Identity)) },
 		Bound: func(who call.Identity, identity, key []byte) ([]byte, error) { return s.bound(r, who, identity, key) },
 		Admitted: func(word string, chair, reference, identity []byte) error {

@@ -22,6 +22,7 @@ import (
 	"subrosa/firmware/conference/batch"
 	"subrosa/firmware/conference/call"
 	"subrosa/firmware/conference/client"
+	"subrosa/firmware/conference/crowd"
 	"subrosa/firmware/conference/relay"
 	"subrosa/firmware/conference/sfu"
 	"subrosa/firmware/roster"
@@ -125,6 +126,20 @@ func listenTCP(address string) (net.Listener, error) {
 	return c.Listen(context.Background(), "tcp", address)
 }
 
+// Connections that may be open at once, in all and from one address: a town hall with thirty people in a call behind one is far
+// below that, and so is a proxy.
+const (
+	pageConns, pageEach   = 2048, 512
+	mediaConns, mediaEach = 1024, 256
+)
+
+// web is a server that waits for nobody: a request is read within half a minute and answered within ten, and who asks for nothing
+// more is let go of. WebSockets are theirs who take them over.
+func web(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 10 * time.Minute, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+}
+
 // held accepts nothing until open is closed.
 type held struct {
 	net.Listener
@@ -147,7 +162,7 @@ func (s *server) openMedia() error {
 	if err != nil {
 		return fmt.Errorf("media: %w", err)
 	}
-	udp.Wait, tcp = s.begun, held{tcp, s.begun}
+	udp.Wait, tcp = s.begun, crowd.Limit(held{tcp, s.begun}, mediaConns, mediaEach)
 	local := loopback(s.c.Listen)
 	if s.relay, err = relay.New(relay.Options{UDP: udp, TCP: tcp, Addresses: s.c.Addresses, Loopback: local, Log: s.log}); err != nil {
 		return err
@@ -164,6 +179,7 @@ func (s *server) listen() (err error) {
 	if s.pages, err = listenTCP(s.c.Listen); err != nil {
 		return fmt.Errorf("pages: %w", err)
 	}
+	s.pages = crowd.Limit(s.pages, pageConns, pageEach)
 	if s.c.Metrics != "" {
 		if s.metrics, err = listenTCP(s.c.Metrics); err != nil {
 			return fmt.Errorf("metrics: %w", err)
@@ -244,18 +260,19 @@ func (s *server) run(ctx context.Context) error {
 			s.work.Go(func() { s.repeat(ctx, r) })
 		}
 	}
-	srv := &http.Server{Handler: s.handler(), TLSConfig: s.tls, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+	srv := web(s.handler(), s.log)
+	srv.TLSConfig = s.tls
 	serve(s.pages, srv, fatal)
 	if s.metrics != nil {
 		m := http.NewServeMux()
 		m.Handle("GET /metrics", promhttp.HandlerFor(s.reg, promhttp.HandlerOpts{}))
 		m.HandleFunc("GET /healthz", s.health)
-		ms := &http.Server{Handler: m, ReadHeaderTimeout: 10 * time.Second}
+		ms := web(m, s.log)
 		serve(s.metrics, ms, fatal)
 		defer ms.Close()
 	}
 	if s.invites != nil {
-		is := &http.Server{Handler: s.inviteHandler(), ReadHeaderTimeout: 5 * time.Second}
+		is := web(s.inviteHandler(), s.log)
 		serve(s.invites, is, fatal)
 		defer is.Close()
 	}

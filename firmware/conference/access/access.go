@@ -63,17 +63,18 @@ type Options struct {
 
 // Service is safe for concurrent use. Close it.
 type Service struct {
-	o      Options
-	origin string
-	name   string // host of the URL: the relying party of passkeys
-	auth   *webauthn.WebAuthn
-	key    ed25519.PrivateKey
-	hosts  addresses
-	cer    ceremonies
-	flows  flows
-	stops  []func()
-	queue  chan queued // for the journal
-	locked *os.File
+	o       Options
+	origin  string
+	name    string // host of the URL: the relying party of passkeys
+	auth    *webauthn.WebAuthn
+	key     ed25519.PrivateKey
+	hosts   addresses
+	players addresses // that have shown wrong tokens of streams
+	cer     ceremonies
+	flows   flows
+	stops   []func()
+	queue   chan queued // for the journal
+	locked  *os.File
 
 	mu   sync.Mutex
 	book *Book

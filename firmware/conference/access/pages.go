@@ -173,9 +173,20 @@ func (s *Service) ssoCookieName() string {
 	return ssoCookie
 }
 
+// opened reports whether a browser asks for a page that somebody sees, and not for what another page has put in, such as a
+// picture: those would use up what one address may begin. Browsers without Sec-Fetch-Mode are believed.
+func opened(r *http.Request) bool {
+	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document")
+}
+
 // ssoBegin sends the browser to the city. Its cookie must come back along with a redirect from there, so it is lax.
 func (s *Service) ssoBegin(w http.ResponseWriter, r *http.Request) {
 	v := s.view(r, "Anmelden", "Sign in")
+	if !opened(r) {
+		s.render(w, s.fail(&v, ErrRequest), "start.html", v)
+		return
+	}
 	var link *Identity
 	if r.URL.Query().Get("link") == "1" {
 		id, err := s.Identify(r, v.Room)

@@ -402,6 +402,36 @@ func TestSSOFlood(t *testing.T) {
 	}
 }
 
+// TestSSOFromAnyPage: what a page somewhere on the web can make the browsers of a town hall ask for locks nobody there out.
+func TestSSOFromAnyPage(t *testing.T) {
+	c := newCity(t)
+	d := ssoDesk(t, c, func(*SSO) {})
+	h := d.Handler()
+	get := func(path, mode, dest string) int {
+		r := httptest.NewRequest("GET", d.origin+path, nil)
+		r.RemoteAddr = peer
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		r.Header.Set("Sec-Fetch-Mode", mode)
+		r.Header.Set("Sec-Fetch-Dest", dest)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	for range 2 * addressTries {
+		get("/access/sso/back?state=x&code=y", "no-cors", "image")
+		get("/access/sso/back?state=x&code=y", "navigate", "iframe")
+	}
+	if _, _, err := d.Redeem("guess", peer); !errors.Is(err, ErrInvite) {
+		t.Errorf("the address is locked out of invites: %v", err)
+	}
+	for range maxPlace + 10 {
+		get("/access/sso?room=ratssaal", "no-cors", "image")
+	}
+	if code := get("/access/sso?room=ratssaal", "navigate", "document"); code != http.StatusSeeOther {
+		t.Errorf("the address cannot sign in any more: %d", code)
+	}
+}
+
 func TestSSOConfigurations(t *testing.T) {
 	for i, c := range []*SSO{{}, {Issuer: "http://sso.raum.example", ClientID: "x"}, {Issuer: "https://sso.raum.example"},
 		{Issuer: "https://sso.raum.example", ClientID: "x", ACR: []string{"a"}, Strong: []string{"b"}}} {

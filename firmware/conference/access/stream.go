@@ -138,12 +138,10 @@ func (s *Service) RevokeStream(by roster.Role, room, id string) error {
 }
 
 // Stream says whose a token is that a device shows to publish or play in a room. Errors: ErrToken, ErrUse, *Locked. Wrong ones
-// count by address.
+// count by address, apart from those of the sign-in, and a right one passes all the same: a token goes into a header that any
+// page of the web may send, and a mixer that shares its address with such a page must come back.
 func (s *Service) Stream(token, room string, use Use, remote string) (id string, err error) {
 	now := s.now()
-	if err := s.hosts.check(now, remote); err != nil {
-		return "", err
-	}
 	hash := digest(token)
 	err = ErrToken
 	s.read(func(b *Book) {
@@ -157,10 +155,16 @@ func (s *Service) Stream(token, room string, use Use, remote string) (id string,
 			}
 		}
 	})
-	if errors.Is(err, ErrToken) {
-		s.missed(now, remote)
+	if !errors.Is(err, ErrToken) {
+		return id, err
 	}
-	return id, err
+	if err := s.players.check(now, remote); err != nil {
+		return "", err
+	}
+	if s.players.failed(now, remote) {
+		s.note(KindLocked, "", note{Reason: "address"})
+	}
+	return "", err
 }
 
 // overStreams are the tokens that have ended by now and are in the book as if they had not.

@@ -71,12 +71,20 @@ func TestStreamTokens(t *testing.T) {
 			t.Errorf("%s is accepted", what)
 		}
 	}
+	_, right, err := d.StreamToken(roster.Clerk, "ratssaal", Publish, d.now(), d.now().Add(time.Hour))
+	d.must(err)
 	for range addressTries {
 		_, _ = d.Stream("guess", "ratssaal", Play, peer)
 	}
 	var locked *Locked
-	if _, err = d.Stream(token, "ratssaal", Play, peer); !errors.As(err, &locked) {
+	if _, err = d.Stream("guess", "ratssaal", Play, peer); !errors.As(err, &locked) {
 		t.Errorf("after many guesses: %v", err)
+	}
+	if _, err := d.Stream(right, "ratssaal", Publish, peer); err != nil { // what any page can send keeps no mixer out
+		t.Errorf("the right token from that address: %v", err)
+	}
+	if _, _, err := d.Redeem("guess", peer); !errors.Is(err, ErrInvite) {
+		t.Errorf("wrong tokens of streams have locked the address out of invites: %v", err)
 	}
 }
 

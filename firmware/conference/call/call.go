@@ -65,6 +65,7 @@ type Options struct {
 	Suites []signal.Suite               // allowed, the default first
 	Codecs []string                     // of pictures, best first; none: vp8, vp9
 	ICE    func(id string) []signal.ICE // with fresh credentials
+	Gone   func(id string)              // a participant's media has ended, and so do its credentials
 	Still  func(Identity) level.Verdict // asked again after a change of level or roster
 	// Bound checks that the identity and signature key of a key package are this participant's; nil: believed.
 	// It returns the thumbprint of the passkey that stands behind them, nil without one.
@@ -311,7 +312,7 @@ func (c *Call) end(why signal.EndReason, fn func(*Seat) bool) {
 	}
 	for _, s := range gone {
 		s.wire.Turn(c.o.Now(), 0, -1, 0, true)
-		c.media.Remove(s.id)
+		c.silence(s.id)
 		delete(c.seats, s.id)
 		c.streamEnded(s, why)
 	}
@@ -330,6 +331,14 @@ func (c *Call) end(why signal.EndReason, fn func(*Seat) bool) {
 	if len(gone) > 0 {
 		c.sent = time.Time{} // told at once
 		c.emptied()
+	}
+}
+
+// silence ends a participant's media, and the credentials that it had for it. When it returns, no packet passes any more.
+func (c *Call) silence(id string) {
+	c.media.Remove(id)
+	if c.o.Gone != nil {
+		c.o.Gone(id)
 	}
 }
 

@@ -243,3 +243,21 @@ func TestComingAndGoing(t *testing.T) {
 		t.Errorf("a minute later: %v", err)
 	}
 }
+
+// TestCredentialsEnd: with a seat, and with the id of before, goes what it was given for the way of its media.
+func TestCredentialsEnd(t *testing.T) {
+	s, _, a, b := meet(t, level.Internal)
+	var gone []string
+	s.c.o.Gone = func(id string) { gone = append(gone, id) }
+	aID, bID := a.seat.ID(), b.seat.ID()
+	s.c.Drop("a", "")
+	b.seat.Lost(b)
+	s.c.log = nil // and what b has missed is not kept
+	s.c.seq++
+	if _, err := s.c.Join(b.seat.who, level.Verdict{May: true}, &signal.Hello{Protocol: 1, Declaration: true, Resume: b.resume, Seen: b.seen}, &out{name: "b again", scene: s}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(gone, []string{aID, bID}) {
+		t.Errorf("ended for %v, want %v", gone, []string{aID, bID})
+	}
+}

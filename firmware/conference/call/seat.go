@@ -138,7 +138,7 @@ func (c *Call) back(s *Seat, hello *signal.Hello, out Out) error {
 
 // anew gives somebody who has missed too much a seat of another id: the old leaf is removed.
 func (c *Call) anew(s *Seat, out Out) error {
-	c.media.Remove(s.id)
+	c.silence(s.id)
 	delete(c.seats, s.id)
 	c.seq0++
 	s.id, s.number, s.wire, s.since, s.pkg, s.kp, s.admission = newID("p"), c.seq0, &tripwire.Sender{}, 0, nil, mls.KeyPackage{}, ""
@@ -299,7 +299,7 @@ func (s *Seat) offer(o *signal.Offer) (goOn bool) {
 	c.locked(func() {
 		switch {
 		case c.seats[s.id] != s || s.id != id: // went meanwhile
-			c.media.Remove(id)
+			c.silence(id)
 		case err != nil:
 			c.o.Log.Debug("call: offer", "err", err)
 			s.refuse(wrong("offer", "sdp"))

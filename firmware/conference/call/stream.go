@@ -72,7 +72,7 @@ func (c *Call) begins(token string, o *signal.Offer, take func(string) (*Stream,
 	c.locked(func() {
 		switch {
 		case !c.streams(s.id):
-			c.media.Remove(s.id)
+			c.silence(s.id)
 			err = ErrStreamLevel
 		case err != nil:
 			c.endStream(s, "offer")
@@ -203,7 +203,7 @@ func (c *Call) endStream(s *Stream, why string) {
 		c.end(signal.EndedLeft, func(x *Seat) bool { return x.stream == s })
 		return
 	}
-	c.media.Remove(s.id)
+	c.silence(s.id)
 	delete(c.players, s.id)
 	c.dirty = true
 	if len(c.players) == 0 {

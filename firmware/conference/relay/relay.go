@@ -6,11 +6,12 @@
 //	TCP 3478 ─► first 8 bytes ─┬─ magic cookie at byte 4 ─► TURN
 //	                           └─ framed, RFC 4571 ─► ICE-TCP
 //
-// Credentials are made for each participant and hold for Life: user name "expiry:participant", password
+// Credentials are made for each participant and hold until End, for Life at most: user name "expiry:participant", password
 // base64(HMAC-SHA1(secret, user name)). The secret is random at each start.
 package relay
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
@@ -33,7 +34,7 @@ import (
 	"subrosa/firmware/conference/signal"
 )
 
-// Life of credentials. A connection that needs longer asks for new ones with its next Hello.
+// Life of credentials, at most. A connection that needs longer asks for new ones with its next Hello.
 const Life = 12 * time.Hour
 
 const (
@@ -44,6 +45,12 @@ const (
 	maxRelays  = 256 // allocations
 )
 
+// quiet says nothing: what is logged there holds addresses of participants.
+var (
+	quiet  = &logging.DefaultLoggerFactory{DefaultLogLevel: logging.LogLevelDisabled, Writer: io.Discard}
+	silent = quiet.NewLogger("")
+)
+
 // Options of a Relay.
 type Options struct {
 	UDP       *batch.Conn
@@ -51,6 +58,7 @@ type Options struct {
 	Addresses []string // of this server, as clients reach it; empty: those of the interfaces
 	Loopback  bool     // 127.0.0.1, too
 	Log       *slog.Logger
+	settle    time.Duration // for TCP to have an allocation; 0: settleTime
 }
 
 // Relay is a TURN server.
@@ -64,8 +72,10 @@ type Relay struct {
 	ice    *queue
 	turn   *queue
 
-	mu     sync.Mutex
-	relays int
+	mu       sync.Mutex
+	relays   int
+	users    map[string]*user    // by participant
+	visitors map[string]*visitor // by address
 }
 
 // New opens the relay. It takes the TCP listener: ICE returns that part of it which is not TURN's.
@@ -76,7 +86,8 @@ func New(o Options) (*Relay, error) {
 	if !ok {
 		return nil, errors.New("relay: wants a UDP socket")
 	}
-	r := &Relay{o: o, secret: base64.RawStdEncoding.EncodeToString(b[:]), port: local.Port, ice: newQueue(o.TCP), turn: newQueue(o.TCP)}
+	r := &Relay{o: o, secret: base64.RawStdEncoding.EncodeToString(b[:]), port: local.Port, ice: newQueue(o.TCP), turn: newQueue(o.TCP),
+		users: map[string]*user{}, visitors: map[string]*visitor{}}
 	var err error
 	if r.own, err = own(o, local); err != nil {
 		return nil, err
@@ -90,7 +101,7 @@ func New(o Options) (*Relay, error) {
 	}
 	gen := &generator{r}
 	r.server, err = turn.NewServer(turn.ServerConfig{
-		Realm: realm, AuthHandler: turn.LongTermTURNRESTAuthHandler(r.secret, nil), LoggerFactory: &logging.DefaultLoggerFactory{DefaultLogLevel: logging.LogLevelDisabled, Writer: io.Discard},
+		Realm: realm, AuthHandler: r.auth(), QuotaHandler: r.quota, EventHandler: r.settles(), LoggerFactory: quiet,
 		PacketConnConfigs: []turn.PacketConnConfig{{PacketConn: r.udp, RelayAddressGenerator: gen, PermissionHandler: permit}},
 		ListenerConfigs:   []turn.ListenerConfig{{Listener: r.turn, RelayAddressGenerator: gen, PermissionHandler: permit}},
 	})
@@ -135,6 +146,9 @@ func (r *Relay) Credentials(participant string) []signal.ICE {
 	if err != nil || len(r.own) == 0 {
 		return nil
 	}
+	r.mu.Lock()
+	r.know(participant)
+	r.mu.Unlock()
 	var urls []string
 	for _, a := range r.own {
 		host := netip.AddrPortFrom(a, uint16(r.port)).String()
@@ -182,11 +196,11 @@ func (r *Relay) sort(c net.Conn) {
 		return
 	}
 	_ = c.SetReadDeadline(time.Time{})
-	to := r.ice
+	to, conn := r.ice, c
 	if isTURN(head[:]) {
-		to = r.turn
+		to, conn = r.turn, r.visit(c, cmp.Or(r.o.settle, settleTime))
 	}
-	to.put(&peeked{Conn: c, head: head[:]})
+	to.put(&peeked{Conn: conn, head: head[:]})
 }
 
 // isTURN reports whether a message is a TURN client's, by its first 8 bytes: STUN's form has the cookie at byte 4, and ICE over
@@ -235,7 +249,8 @@ func (g *generator) Validate() error { return nil }
 func (g *generator) AllocatePacketConn(conf turn.AllocateListenerConfig) (net.PacketConn, net.Addr, error) {
 	g.r.mu.Lock()
 	defer g.r.mu.Unlock()
-	if g.r.relays >= maxRelays {
+	u := g.r.users[conf.UserID]
+	if u == nil || len(u.relays) >= maxOwn || g.r.relays >= maxRelays {
 		return nil, nil, errors.New("relay: no more")
 	}
 	pc, err := net.ListenPacket(conf.Network, net.JoinHostPort("", "0"))
@@ -252,7 +267,9 @@ func (g *generator) AllocatePacketConn(conf turn.AllocateListenerConfig) (net.Pa
 			break
 		}
 	}
-	return &narrow{PacketConn: pc, r: g.r}, net.UDPAddrFromAddrPort(netip.AddrPortFrom(at, uint16(port))), nil
+	n := &narrow{PacketConn: pc, r: g.r, user: u}
+	u.relays[n] = true
+	return n, net.UDPAddrFromAddrPort(netip.AddrPortFrom(at, uint16(port))), nil
 }
 
 // AllocateListener is TURN over TCP to the peer (RFC 6062): not here.
@@ -269,6 +286,7 @@ func (g *generator) AllocateConn(turn.AllocateConnConfig) (net.Conn, error) {
 type narrow struct {
 	net.PacketConn
 	r    *Relay
+	user *user
 	once sync.Once
 }
 
@@ -289,6 +307,7 @@ func (n *narrow) Close() error {
 	n.once.Do(func() {
 		n.r.mu.Lock()
 		n.r.relays--
+		delete(n.user.relays, n)
 		n.r.mu.Unlock()
 	})
 	return n.PacketConn.Close()

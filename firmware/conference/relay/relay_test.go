@@ -18,7 +18,7 @@ import (
 )
 
 // port is the media port with a relay on it, and an echo where the SFU would be.
-func port(t *testing.T) (*Relay, *batch.Conn, string) {
+func port(t *testing.T, settle ...time.Duration) (*Relay, *batch.Conn, string) {
 	t.Helper()
 	udp, err := batch.Listen("udp4", "127.0.0.1:0")
 	if err != nil {
@@ -28,7 +28,10 @@ func port(t *testing.T) (*Relay, *batch.Conn, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := New(Options{UDP: udp, TCP: tcp, Loopback: true, Log: slog.New(slog.DiscardHandler)})
+	o := Options{UDP: udp, TCP: tcp, Loopback: true, Log: slog.New(slog.DiscardHandler)}
+	for _, o.settle = range settle {
+	}
+	r, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,10 +59,22 @@ func (p *Peer) Offer(o *signal.Offer) (*signal.Answer, error) {
 	if err := lines.fit(o); err != nil {
 		return nil, err
 	}
+	if n := p.slotsWith(lines, o.Fresh); n > maxSlots {
+		return nil, fmt.Errorf("%w: %d m-lines that receive, at most %d", ErrOffer, n, maxSlots)
+	}
 	pc, err := p.connection(o.Fresh)
 	if err != nil {
 		return nil, err
 	}
+	a, err := p.answer(pc, lines, o)
+	if err != nil {
+		p.discard(pc)
+	}
+	return a, err
+}
+
+// answer makes what the offer asks for. What it has made when it fails stays in the connection: pion takes no m-line back.
+func (p *Peer) answer(pc *webrtc.PeerConnection, lines lines, o *signal.Offer) (*signal.Answer, error) {
 	if err := p.makeSlots(pc, lines); err != nil {
 		return nil, err
 	}
@@ -89,6 +101,36 @@ func (p *Peer) Offer(o *signal.Offer) (*signal.Answer, error) {
 	<-gathered // host candidates of one port: nothing is asked of the network
 	p.dropSources(sources)
 	return &signal.Answer{N: o.N, SDP: direct(pc.LocalDescription().SDP, resting, "sendonly", "inactive"), Receive: p.assign(pc, o)}, nil
+}
+
+// maxSlots is how many m-lines towards a peer there may be, resting ones too.
+const maxSlots = 256
+
+// slotsWith is how many slots there would be with those that an offer asks for.
+func (p *Peer) slotsWith(lines lines, fresh bool) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !fresh {
+		n = len(p.slots)
+	}
+	for _, l := range lines {
+		if l.recvonly && (fresh || p.slots[l.mid] == nil) {
+			n++
+		}
+	}
+	return n
+}
+
+// discard ends a connection whose offer could not be answered, with all that the offer has made. The peer offers another.
+func (p *Peer) discard(pc *webrtc.PeerConnection) {
+	p.dropSources(nil)
+	p.dropSlots()
+	p.mu.Lock()
+	if p.pc == pc {
+		p.pc = nil
+	}
+	p.mu.Unlock()
+	pc.Close()
 }
 
 // connection returns the peer's connection, a new one if it has none or wants one.
