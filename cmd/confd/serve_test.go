@@ -80,6 +80,12 @@ func confFileWith(t testing.TB, change func(map[string]any), rooms ...map[string
 		conf["page_cert"], conf["page_key"] = selfSigned(t, dir)
 		conf["access"].(map[string]any)["url"] = fmt.Sprintf("https://localhost:%d", port)
 	}
+	if site := os.Getenv("SUBROSA_CONFD_SITE"); site != "" { // what "subrosa site" made
+		delete(conf, "plain")
+		bundle := filepath.Join(site, "confd", "konferenz")
+		conf["ca"], conf["page_cert"], conf["page_key"] = filepath.Join(bundle, "ca.pem"), filepath.Join(bundle, "cert.pem"), filepath.Join(bundle, "key.pem")
+		conf["access"].(map[string]any)["url"] = fmt.Sprintf("https://localhost:%d", port)
+	}
 	b, err := json.Marshal(conf)
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +144,7 @@ func (s *testServer) signIn(member string) (*http.Cookie, error) {
 	if err != nil {
 		return nil, err
 	}
-	name, secure := "subrosa-conference", strings.HasPrefix(s.url, "https:")
+	name, secure := "subrosa-conference", strings.HasPrefix(s.c.Access.URL, "https:")
 	if secure {
 		name = "__Host-" + name
 	}

@@ -1,5 +1,5 @@
-// The forms in which people take part, on the built confd with VP9 first: a laptop in the hall without sound, the hall's own
-// screen, a telephone 360 pixels wide, the keyboard alone, a shared screen, no pictures. axe-core looks at each page.
+// The forms in which people take part, on the built confd with VP9 first: a laptop in the hall without sound,
+// a telephone 360 pixels wide, the keyboard alone, a shared screen, no pictures. axe-core looks at each page.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -160,14 +160,9 @@ step('a laptop in the hall hears nothing and sends no sound', async () => {
   await judged(hall, 'in the hall')
 })
 
-step('the hall\'s screen comes by itself, with what a hall needs', async () => {
-  const room = await Person.come(browser, server, 5, { mode: 'room' })
-  await chair.admit()
-  await joined(room, 5)
-  await until('it sees', async () => near((await room.sees(await chair.leaf()))?.colour, chair.colour))
-  assert.equal(await room.page.locator('[data-tool=chat], [data-tool=screen]').count(), 0)
-  assert.equal(await room.page.evaluate(() => document.querySelector('details.key').open && document.querySelector('output.code').textContent), await chair.code())
-  await judged(room, 'the hall\'s screen')
-  await room.shoot('forms-room')
-  for (const p of [...all(), room]) assert.deepEqual(p.faults.filter((f) => /script|request/.test(f)), [])
+step('a member gets no hall\'s screen by an address', async () => {
+  const member = await Person.come(browser, server, 5, { mode: 'room' }) // which has filled in the form
+  assert.equal(await member.page.locator('form button.main').count(), 1)
+  assert.equal(await member.page.evaluate(() => window.conference), undefined)
+  for (const p of [...all(), member]) assert.deepEqual(p.faults.filter((f) => /script|request/.test(f)), [])
 })

@@ -114,10 +114,11 @@ export function devices ({ colour, hz }, real) {
 
 // Person is a page in a browser context of its own.
 export class Person {
-  static async come (browser, server, i, { role = 'councillor', name = `Person ${i}`, mode, other, viewport = { width: 900, height: 640 }, lang = 'de', alone = true, scripts = [], own = true, prepare, proxy } = {}) {
+  // come opens the page as a member; with hall, options of the context with the unit's certificate, as the hall's own screen.
+  static async come (browser, server, i, { role = 'councillor', name = `Person ${i}`, mode, other, viewport = { width: 900, height: 640 }, lang = 'de', alone = true, scripts = [], own = true, prepare, proxy, hall } = {}) {
     const p = new Person()
     Object.assign(p, { i, role, name, member: `m-${i}`, colour: colours[i % 6], hz: tones[i % 6], server, faults: [] })
-    p.context = await browser.newContext({ locale: lang === 'de' ? 'de-DE' : 'en-GB', viewport, ...(proxy && { proxy }) })
+    p.context = await browser.newContext({ locale: lang === 'de' ? 'de-DE' : 'en-GB', viewport, ...(proxy && { proxy }), ...hall })
     await prepare?.(p.context)
     p.page = await p.context.newPage()
     p.page.setDefaultTimeout(long ? 20_000 : 60_000)
@@ -135,11 +136,10 @@ export class Person {
       new MutationObserver(look).observe(document, { childList: true, subtree: true, characterData: true })
     })
     const q = new URLSearchParams({ member: p.member, role, lang, ...(mode && { mode }), ...(other && { other: '1' }) })
+    if (hall) { await p.page.goto(`${server.url}/room/ratssaal`); return p } // by its certificate: no sign-in, no form
     await p.page.goto(`${server.enter ? await server.enter(p.context, p.member) : `${server.url}/test/login`}?${q}`)
-    if (mode !== 'room') {
-      await p.page.fill('#name', name)
-      if (alone) await p.page.check('input[name=alone]')
-    }
+    await p.page.fill('#name', name)
+    if (alone) await p.page.check('input[name=alone]')
     return p
   }
 

@@ -16,7 +16,8 @@ import type { Self } from './words'
 
 const params = new URLSearchParams(location.search)
 const room = decodeURIComponent(location.pathname.split('/')[2] ?? '')
-const kiosk = params.get('mode') === 'room'
+let kiosk = false // this is the hall's own screen: the server says so, by the unit's certificate
+const leaveKey = 'F9' // of a keyboard, or of a button that types it
 const app = document.getElementById('app')!
 const says = document.getElementById('says')!
 const bundle = document.querySelector<HTMLMetaElement>('meta[name=bundle]')?.content ?? ''
@@ -54,6 +55,8 @@ async function before (): Promise<void> {
     return
   }
   if (!id.may) { location.assign(`/access/?room=${encodeURIComponent(room)}`); return }
+  kiosk = id.role === 'room'
+  if (kiosk && stays()) { outOfHall(t('hallLeft')); return }
   if (kiosk) { await enter({ name: word('role', 'room'), mic: false, cam: false, screen: false, alone: true, mode: 'room' }, 'none'); return }
   const name = h('input', { id: 'name', name: 'name', maxlength: 60, required: true, autocomplete: 'name', 'aria-describedby': 'name-hint' })
   name.value = sessionStorage.getItem('name') ?? ''
@@ -84,6 +87,16 @@ async function before (): Promise<void> {
   check.root, fault, button)
   app.replaceChildren(h('main', { class: 'before' }, form), foot())
   name.focus()
+}
+
+// The hall that has left stays out until somebody asks for it by hand, also when the browser or the machine is started anew.
+const left = 'hall-left'
+const stays = (): boolean => localStorage.getItem(left) !== null
+
+function outOfHall (line: string): void {
+  localStorage.setItem(left, '1')
+  message(line, [t('hallJoin'), () => { localStorage.removeItem(left); location.reload() }], t('hallOff'))
+  app.querySelector<HTMLElement>('button.main')?.focus() // for a keyboard
 }
 
 // behind lets people choose what is seen of what is behind them.
@@ -190,7 +203,8 @@ class Screen {
     const e = this.call.ended!
     const own: Record<string, string> = { removed: t('removed'), left: t('left'), elsewhere: t('elsewhere') }
     const line = own[e.reason] ?? ((english() ? e.text.en : e.text.de) || t('over'))
-    message(line, [t('again'), () => { location.reload() }])
+    if (kiosk && ['left', 'hall', 'removed'].includes(e.reason)) outOfHall(e.reason === 'removed' ? line : t('hallLeft'))
+    else message(line, [t('again'), () => { location.reload() }])
     this.record.draw()
     app.firstElementChild?.append(this.record.root) // a file that is not saved yet
     say(line)
@@ -209,7 +223,7 @@ class Screen {
     }
     this.#root = h('div', { class: kiosk ? 'call kiosk' : 'call' },
       h('header', {}, h('div', { class: 'where' }, h('h1', {}, roomName), p.level, p.sealed, p.count, p.net),
-        h('details', { class: 'key', open: kiosk }, h('summary', {}, h('span', { class: 'soft' }, t('code')), p.code!), h('p', { class: 'soft' }, t('codeHint')))),
+        h('details', { class: 'key', open: kiosk }, h('summary', {}, h('span', { class: 'soft' }, t('code')), p.code!), kiosk && h('p', { class: 'soft', 'data-own-code': '' }, t('codeOwn')), h('p', { class: 'soft' }, t('codeHint')))),
       this.record.root, p.state, p.raise, p.declare, p.knocks, h('main', {}, this.tiles.root, p.panel), this.#notes, p.sound, this.#bar(), foot())
     app.replaceChildren(this.#root)
   }
@@ -252,10 +266,15 @@ class Screen {
       !kiosk && button('chat', () => { this.#open('chat') }, 'C'),
       button('people', () => { this.#open('people') }, 'T'),
       button('view', () => { this.#look() }, 'A'),
-      button('leave', () => { c.leave() }, ''))
+      button('leave', () => { c.leave() }, kiosk ? leaveKey : ''))
   }
 
   #key (e: KeyboardEvent): void {
+    if (kiosk && e.key === leaveKey) { // whatever else is held, and also while the hall waits
+      e.preventDefault()
+      if (this.call.phase !== 'over') this.call.leave()
+      return
+    }
     if (e.ctrlKey || e.metaKey || e.altKey || e.repeat || e.isComposing || this.#root === undefined) return
     if (e.key === 'Escape' && this.#panel !== undefined) { this.#open(this.#panel); return } // out of a line to write, too
     if (e.target instanceof HTMLElement && e.target.closest('input, textarea, select') !== null) return
