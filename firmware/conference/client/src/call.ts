@@ -28,7 +28,7 @@ import type { TrackCount } from './wire'
 export type Phase = 'connecting' | 'lobby' | 'waiting' | 'in' | 'lost' | 'over'
 
 export type NoteWhat = 'sealed' | 'joined' | 'left' | 'frames' | 'commit' | 'tripwire' | 'muted' | 'please-mute' | 'passkey' | 'level' | 'server' | 'stream-on' | 'stream-off'
-export interface Note { what: NoteWhat, who?: string, detail?: string, text?: Text }
+export interface Note { what: NoteWhat, who?: string, by?: string, detail?: string, text?: Text }
 
 export interface Options { url: string, workerUrl: string, origin: string, device: Device, bound: Bound, self: Self }
 
@@ -346,8 +346,11 @@ export class Call {
     }
     if (turn.out) { this.#end('removed', { de: '', en: '' }); return }
     this.#commits.held(turn, g.leaf)
+    // whoever is here commits for who has gone; that one by a page other than the chair's or a clerk's was thrown out is to be seen
+    const hand = g.member(turn.committer)
+    const by = hand === undefined || hand.leaf === g.leaf || hand.role === 'chair' || hand.role === 'clerk' ? '' : this.nameOf(hand.leaf) || hand.member
     for (const x of turn.removed) {
-      this.on.note({ what: 'left', who: this.nameOf(x.leaf) || x.member })
+      this.on.note({ what: 'left', who: this.nameOf(x.leaf) || x.member, ...(by && { by }) })
       this.#speech.left(x.leaf)
     }
     await this.#keys(turn.removed.length > 0)

@@ -383,7 +383,7 @@ class Screen {
     const detail = (n.detail ?? '').split(', ').map((d) => { const [k = '', ...rest] = d.split(' '); return [word('fact', k), ...rest].join(' ') }).join(', ')
     const fill = { who: n.who || '?', detail }
     const line = {
-      joined: () => t('nJoined', fill), left: () => t('nLeft', fill), frames: () => t('nFrames', fill), commit: () => t('nCommit', fill), tripwire: () => t('nTripwire', fill),
+      joined: () => t('nJoined', fill), left: () => n.by ? t('nLeftBy', { ...fill, by: n.by }) : t('nLeft', fill), frames: () => t('nFrames', fill), commit: () => t('nCommit', fill), tripwire: () => t('nTripwire', fill),
       muted: () => t('nMuted', fill), 'stream-on': () => t('nStreamOn'), 'stream-off': () => t('nStreamOff'), 'please-mute': () => t('nPlease', fill), passkey: () => t('nPasskey', fill), sealed: () => t('fSealed'), level: () => t('nLevel', { detail: word('level', n.detail ?? '') }),
       server: () => `${(english() ? n.text?.en : n.text?.de) ?? ''}${n.who ? ` (${n.who})` : ''}`
     }[n.what]()

@@ -85,7 +85,7 @@ const table = {
   raise: ['Die Sitzung ist strenger geworden. Gespräch umstellen?', 'The session has become stricter. Change the call?'],
   raiseYes: ['Umstellen', 'Change'], endAll: ['Für alle beenden', 'End for all'],
   count: ['{n} im Gespräch', '{n} in the call'],
-  nJoined: ['{who} ist beigetreten.', '{who} has joined.'], nLeft: ['{who} ist gegangen. Die Schlüssel wurden gewechselt.', '{who} has left. The keys were changed.'],
+  nJoined: ['{who} ist beigetreten.', '{who} has joined.'], nLeftBy: ['{who} ist gegangen. Die Schlüssel hat das Gerät von {by} gewechselt.', '{who} has left. The device of {by} has changed the keys.'], nLeft: ['{who} ist gegangen. Die Schlüssel wurden gewechselt.', '{who} has left. The keys were changed.'],
   nFrames: ['Ungültige Daten zu {who} wurden verworfen ({detail}). Es wurde nichts davon gezeigt.', 'Invalid data for {who} was dropped ({detail}). None of it was shown.'],
   nCommit: ['Eine unzulässige Änderung der Gruppe wurde abgelehnt ({detail}).', 'A forbidden change of the group was refused ({detail}).'],
   nTripwire: ['Der Server hat unverschlüsselte oder fremde Daten von {who} verworfen ({detail}).', 'The server dropped unencrypted or foreign data of {who} ({detail}).'],

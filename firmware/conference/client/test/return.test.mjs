@@ -234,3 +234,18 @@ test('who presses twice lets in once', { timeout: 600_000 }, async () => {
   for (const p of [chair, guest]) await p.settled(2)
   assert.equal(chair.sent('admit').length, 1)
 })
+
+test('who was taken out by a page that is neither the chair\'s nor a clerk\'s: everybody reads whose it was', { timeout: 600_000 }, async () => {
+  const server = await Server.start()
+  const [chair, clerk, one, two] = await gather(server, ['chair', 'clerk', 'councillor', 'councillor'])
+  for (const p of [chair, clerk, one, two]) await p.settled(4)
+  clerk.close()
+  for (const p of [chair, one, two]) await p.settled(3)
+  assert.deepEqual([one, two].map((p) => p.noted('left').at(-1).by), [undefined, undefined], 'the chair\'s page did it')
+  chair.close()
+  for (const p of [one, two]) await p.settled(2)
+  const by = [one, two].map((p) => p.noted('left').at(-1).by)
+  const [first, second] = one.call.leaf < two.call.leaf ? [0, 1] : [1, 0]
+  assert.equal(by[first], undefined, 'its own')
+  assert.equal(by[second], [one, two][first].who.member)
+})
