@@ -107,8 +107,8 @@ func (s *server) openCall(r *room) {
 		Gone:  s.relay.End,
 		Still: func(id call.Identity) level.Verdict { return s.access.Still(time.Now(), id.Access.(access.Identity)) },
 		Bound: func(who call.Identity, identity, key []byte) ([]byte, error) { return s.bound(r, who, identity, key) },
-		Admitted: func(word string, chair, reference, identity []byte) error {
-			return binding.VerifyAdmission(word, chair, r.id, reference, string(identity), time.Now())
+		Admitted: func(word string, group, chair, reference, identity []byte) error {
+			return binding.VerifyAdmission(word, binding.Door{Room: r.id, Group: group, Chair: chair, Package: reference, Binding: string(identity)}, time.Now())
 		},
 		Record: func(kind string, payload map[string]any) {
 			if kind == call.KindBegan {

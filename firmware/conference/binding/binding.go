@@ -54,6 +54,7 @@ var (
 	ErrSignature = errors.New("signature does not verify")
 	ErrTime      = errors.New("is not valid at this time")
 	ErrRoom      = errors.New("is for another room")
+	ErrGroup     = errors.New("is for another group")
 	ErrKey       = errors.New("is for another key")
 	ErrProof     = errors.New("passkey's proof does not verify")
 	ErrMissing   = errors.New("has no proof by a passkey")
@@ -64,7 +65,7 @@ func Slug(err error) string {
 	for _, e := range []struct {
 		err  error
 		slug string
-	}{{ErrForm, "form"}, {ErrSignature, "signature"}, {ErrTime, "time"}, {ErrRoom, "room"}, {ErrKey, "key"}, {ErrProof, "proof"}, {ErrMissing, "missing"}} {
+	}{{ErrForm, "form"}, {ErrSignature, "signature"}, {ErrTime, "time"}, {ErrRoom, "room"}, {ErrGroup, "group"}, {ErrKey, "key"}, {ErrProof, "proof"}, {ErrMissing, "missing"}} {
 		if errors.Is(err, e.err) {
 			return e.slug
 		}

@@ -174,27 +174,35 @@ func TestAdmission(t *testing.T) {
 	bound := sign(t, encode(t, claim()), nil)
 	hash := sha256.Sum256([]byte(bound))
 	ref := bytes.Repeat([]byte{7}, 64)
-	a := Admission{V: 1, Room: "ratssaal", Package: ref, Binding: hash[:], From: t0.Unix(), To: t0.Add(MaxAdmissionLife).Unix()}
+	group := []byte("0123456789abcdef")
+	a := Admission{V: 2, Room: "ratssaal", Group: group, Package: ref, Binding: hash[:], From: t0.Unix(), To: t0.Add(MaxAdmissionLife).Unix()}
 	token, err := SignAdmission(seed(5), a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	chair := public(seed(5))
-	if err := VerifyAdmission(token, chair, "ratssaal", ref, bound, t0); err != nil {
+	door := func(change func(*Door)) Door {
+		d := Door{Room: "ratssaal", Group: group, Chair: public(seed(5)), Package: ref, Binding: bound}
+		change(&d)
+		return d
+	}
+	right := door(func(*Door) {})
+	if err := VerifyAdmission(token, right, t0); err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct {
 		name, want string
 		err        error
 	}{
-		{"another chair", "signature", VerifyAdmission(token, public(seed(6)), "ratssaal", ref, bound, t0)},
-		{"no chair", "signature", VerifyAdmission(token, nil, "ratssaal", ref, bound, t0)},
-		{"another room", "room", VerifyAdmission(token, chair, "ausschuss", ref, bound, t0)},
-		{"another package", "key", VerifyAdmission(token, chair, "ratssaal", bytes.Repeat([]byte{8}, 64), bound, t0)},
-		{"another binding", "key", VerifyAdmission(token, chair, "ratssaal", ref, bound+"x", t0)},
-		{"too late", "time", VerifyAdmission(token, chair, "ratssaal", ref, bound, t0.Add(MaxAdmissionLife+Skew))},
-		{"too early", "time", VerifyAdmission(token, chair, "ratssaal", ref, bound, t0.Add(-Skew-time.Second))},
-		{"cut", "form", VerifyAdmission(token[:20], chair, "ratssaal", ref, bound, t0)},
+		{"another chair", "signature", VerifyAdmission(token, door(func(d *Door) { d.Chair = public(seed(6)) }), t0)},
+		{"no chair", "signature", VerifyAdmission(token, door(func(d *Door) { d.Chair = nil }), t0)},
+		{"another room", "room", VerifyAdmission(token, door(func(d *Door) { d.Room = "ausschuss" }), t0)},
+		{"another group", "group", VerifyAdmission(token, door(func(d *Door) { d.Group = []byte("0123456789abcdee") }), t0)},
+		{"no group", "group", VerifyAdmission(token, door(func(d *Door) { d.Group = nil }), t0)},
+		{"another package", "key", VerifyAdmission(token, door(func(d *Door) { d.Package = bytes.Repeat([]byte{8}, 64) }), t0)},
+		{"another binding", "key", VerifyAdmission(token, door(func(d *Door) { d.Binding += "x" }), t0)},
+		{"too late", "time", VerifyAdmission(token, right, t0.Add(MaxAdmissionLife+Skew))},
+		{"too early", "time", VerifyAdmission(token, right, t0.Add(-Skew-time.Second))},
+		{"cut", "form", VerifyAdmission(token[:20], right, t0)},
 	}
 	for _, tt := range tests {
 		if Slug(tt.err) != tt.want {
@@ -204,6 +212,10 @@ func TestAdmission(t *testing.T) {
 	a.To = a.From + int64(MaxAdmissionLife/time.Second) + 1
 	if _, err := SignAdmission(seed(5), a); err == nil {
 		t.Error("an admission for too long was signed")
+	}
+	a.To, a.Group = a.From+1, nil
+	if _, err := SignAdmission(seed(5), a); err == nil {
+		t.Error("an admission to no group was signed")
 	}
 }
 
@@ -255,14 +267,14 @@ func FuzzParseUnverified(f *testing.F) {
 }
 
 func FuzzParseAdmission(f *testing.F) {
-	token, err := SignAdmission(seed(5), Admission{V: 1, Room: "ratssaal", Package: make([]byte, 32), Binding: make([]byte, 32), From: 1, To: 2})
+	token, err := SignAdmission(seed(5), Admission{V: 2, Room: "ratssaal", Group: make([]byte, GroupSize), Package: make([]byte, 32), Binding: make([]byte, 32), From: 1, To: 2})
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(token)
 	f.Fuzz(func(t *testing.T, token string) {
 		if _, _, _, err := parseAdmission(token); err == nil {
-			if VerifyAdmission(token, public(seed(200)), "ratssaal", make([]byte, 32), "", time.Unix(1, 0)) == nil {
+			if VerifyAdmission(token, Door{Room: "ratssaal", Group: make([]byte, GroupSize), Chair: public(seed(200)), Package: make([]byte, 32)}, time.Unix(1, 0)) == nil {
 				t.Fatal("verified under a key that did not sign")
 			}
 		}

@@ -52,6 +52,7 @@ type admissionVector struct {
 	Token   string `json:"token"`
 	Chair   []byte `json:"chair"`
 	Room    string `json:"room"`
+	Group   []byte `json:"group"`
 	Package []byte `json:"package"`
 	Binding string `json:"binding"` // the whole binding, of which the admission holds the SHA-256
 	Now     int64  `json:"now"`
@@ -87,12 +88,13 @@ func TestVectors(t *testing.T) {
 		}
 	}
 	for _, x := range v.Admissions {
-		err := VerifyAdmission(x.Token, x.Chair, x.Room, x.Package, x.Binding, time.Unix(x.Now, 0))
+		seen[x.Error]++
+		err := VerifyAdmission(x.Token, Door{Room: x.Room, Group: x.Group, Chair: x.Chair, Package: x.Package, Binding: x.Binding}, time.Unix(x.Now, 0))
 		if Slug(err) != x.Error {
 			t.Errorf("%s: got %v, want %q", x.Name, err, x.Error)
 		}
 	}
-	for _, slug := range []string{"", "form", "signature", "time", "room", "key", "proof", "missing"} {
+	for _, slug := range []string{"", "form", "signature", "time", "room", "group", "key", "proof", "missing"} {
 		if seen[slug] == 0 {
 			t.Errorf("no vector with error %q", slug)
 		}
@@ -201,23 +203,44 @@ func admissionVectors(t *testing.T, bound string) (out []admissionVector) {
 	t.Helper()
 	hash := sha256.Sum256([]byte(bound))
 	ref := bytes.Repeat([]byte{7}, 64)
-	token, err := SignAdmission(seed(5), Admission{V: 1, Room: "ratssaal", Package: ref, Binding: hash[:], From: t0.Unix(), To: t0.Unix() + 300})
+	group := []byte("0123456789abcdef")
+	token, err := SignAdmission(seed(5), Admission{V: 2, Room: "ratssaal", Group: group, Package: ref, Binding: hash[:], From: t0.Unix(), To: t0.Unix() + 300})
 	if err != nil {
 		t.Fatal(err)
 	}
 	add := func(name, slug string, change func(*admissionVector)) {
-		x := admissionVector{Name: name, Token: token, Chair: public(seed(5)), Room: "ratssaal", Package: ref, Binding: bound, Now: t0.Unix() + 10, Error: slug}
+		x := admissionVector{Name: name, Token: token, Chair: public(seed(5)), Room: "ratssaal", Group: group, Package: ref, Binding: bound, Now: t0.Unix() + 10, Error: slug}
 		change(&x)
 		out = append(out, x)
 	}
 	add("good", "", func(*admissionVector) {})
 	add("not the chair", "signature", func(x *admissionVector) { x.Chair = public(seed(2)) })
 	add("another room", "room", func(x *admissionVector) { x.Room = "ausschuss" })
+	add("another group", "group", func(x *admissionVector) { x.Group = []byte("0123456789abcdee") })
+	add("of the version before", "form", func(x *admissionVector) { x.Token = versionBefore(t, ref, hash[:]) })
 	add("another key package", "key", func(x *admissionVector) { x.Package = bytes.Repeat([]byte{8}, 64) })
 	add("another binding", "key", func(x *admissionVector) { x.Binding = "a.b" })
 	add("over", "time", func(x *admissionVector) { x.Now = t0.Unix() + 300 + 120 })
 	add("cut", "form", func(x *admissionVector) { x.Token = x.Token[:40] })
 	return out
+}
+
+// versionBefore is an admission that names no group.
+func versionBefore(t *testing.T, ref, hash []byte) string {
+	t.Helper()
+	e := base64.RawURLEncoding
+	payload, err := json.Marshal(struct {
+		V       int    `json:"v"`
+		Room    string `json:"room"`
+		Package []byte `json:"package"`
+		Binding []byte `json:"binding"`
+		From    int64  `json:"from"`
+		To      int64  `json:"to"`
+	}{1, "ratssaal", ref, hash, t0.Unix(), t0.Unix() + 300})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e.EncodeToString(payload) + "." + e.EncodeToString(ed25519.Sign(seed(5), append([]byte("subrosa admission v1\x00"), payload...)))
 }
 
 // sealed signs any payload, as a careless server would.

@@ -3,10 +3,10 @@ package call
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"time"
 
 	"subrosa/firmware/conference/delivery"
-	"subrosa/firmware/conference/level"
 	"subrosa/firmware/conference/mls"
 	"subrosa/firmware/conference/signal"
 	"subrosa/firmware/roster"
@@ -16,6 +16,16 @@ import (
 type leafKey struct {
 	key   []byte
 	chair bool
+}
+
+// came is with what a chair came in: the signature key of a page, and the thumbprint of a passkey, nil without one.
+type came struct{ key, passkey []byte }
+
+// returns reports whether it is a page that was here before, or the passkey. No passkey equals nothing: all who have none would be one.
+func returns(before []came, key, passkey []byte) bool {
+	return slices.ContainsFunc(before, func(b came) bool {
+		return bytes.Equal(b.key, key) || len(passkey) > 0 && bytes.Equal(b.passkey, passkey)
+	})
 }
 
 // maxIntruder is of how many commits without the chair's word of one seat people and journal are told.
@@ -28,16 +38,16 @@ func (c *Call) took(s *Seat) {
 	chair := s.who.Role == roster.Chair
 	c.keys[s.id] = leafKey{s.kp.Key, chair}
 	if chair {
-		c.chairs[s.who.Member] = s.passkey
+		c.chairs[s.who.Member] = append(c.chairs[s.who.Member], came{s.kp.Key, s.passkey})
 	}
 }
 
 // admitted checks the chair's word for a key package as members do: signed by a chair's leaf of the group, or, for a chair who
-// comes back with the passkey of before, by its own key. Members do not rely on it, and check again.
+// comes back with the page or passkey of before, by its own key. Members do not rely on it, and check again.
 func (c *Call) admitted(k mls.KeyPackage, word string) error {
 	err := errNoChair
 	try := func(key []byte) bool {
-		err = c.o.Admitted(word, key, k.Ref(), k.Identity)
+		err = c.o.Admitted(word, c.group.ID, key, k.Ref(), k.Identity)
 		return err == nil
 	}
 	for _, l := range c.keys {
@@ -49,7 +59,7 @@ func (c *Call) admitted(k mls.KeyPackage, word string) error {
 		if s.who.Role != roster.Chair || !bytes.Equal(s.kp.Raw, k.Raw) {
 			continue
 		}
-		if passkey, known := c.chairs[s.who.Member]; known && bytes.Equal(passkey, s.passkey) && try(k.Key) {
+		if returns(c.chairs[s.who.Member], k.Key, s.passkey) && try(k.Key) {
 			return nil
 		}
 	}
@@ -58,7 +68,7 @@ func (c *Call) admitted(k mls.KeyPackage, word string) error {
 
 // admissible checks an admission when it comes, if there is a group to check it in.
 func (c *Call) admissible(s *Seat, word string) error {
-	if c.o.Admitted == nil || c.group == nil || !c.group.Founded() || !level.For(c.level).ChairSigned {
+	if c.o.Admitted == nil || c.group == nil || !c.group.Founded() || c.group.Open() {
 		return nil
 	}
 	return c.admitted(s.kp, word)
@@ -66,6 +76,12 @@ func (c *Call) admissible(s *Seat, word string) error {
 
 // missing is how long a chair's connection may be lost before the call counts as one without a chair.
 const missing = 5 * time.Second
+
+// bar has a member who was removed wait in the lobby, if they come again, for a chair's new word.
+func (c *Call) bar(s *Seat) {
+	c.barred[s.who.Member] = true
+	delete(c.chairs, s.who.Member)
+}
 
 // chairless reports whether no chair's device is in the group that could sign.
 func (c *Call) chairless() bool {

@@ -32,8 +32,8 @@ type door struct {
 
 func newDoor(t *testing.T) *door {
 	d := &door{scene: newScene(t, level.Nonpublic), key: seed(1)}
-	d.c.o.Admitted = func(word string, chair, reference, identity []byte) error {
-		return binding.VerifyAdmission(word, chair, "ratssaal", reference, string(identity), d.now)
+	d.c.o.Admitted = func(word string, group, chair, reference, identity []byte) error {
+		return binding.VerifyAdmission(word, binding.Door{Room: "ratssaal", Group: group, Chair: chair, Package: reference, Binding: string(identity)}, d.now)
 	}
 	for i, p := range d.ts.People {
 		if p.Who == "chair" {
@@ -66,7 +66,7 @@ func (d *door) admission(key ed25519.PrivateKey, who string, change func(*bindin
 	d.t.Helper()
 	k := d.keyPackage(who)
 	hash := sha256.Sum256(k.Identity)
-	a := binding.Admission{V: 1, Room: "ratssaal", Package: k.Ref(), Binding: hash[:], From: d.now.Unix(), To: d.now.Unix() + 600}
+	a := binding.Admission{V: 2, Room: "ratssaal", Group: []byte("0123456789abcdef"), Package: k.Ref(), Binding: hash[:], From: d.now.Unix(), To: d.now.Unix() + 600}
 	if change != nil {
 		change(&a)
 	}
@@ -134,6 +134,7 @@ func TestIntruder(t *testing.T) {
 		{"forged by a member", words(d.admission(seed(2), "c", nil))},
 		{"that of somebody else, again", words(ofA)},
 		{"for another room", words(d.admission(d.key, "c", func(a *binding.Admission) { a.Room = "keller" }))},
+		{"for another group", words(d.admission(d.key, "c", func(a *binding.Admission) { a.Group[0]++ }))},
 		{"for another key", words(d.admission(d.key, "c", func(a *binding.Admission) { a.Binding[0] ^= 1 }))},
 		{"for another key package", words(d.admission(d.key, "c", func(a *binding.Admission) { a.Package[0] ^= 1 }))},
 		{"of an hour ago", words(d.admission(d.key, "c", func(a *binding.Admission) { a.From, a.To = a.From-3600, a.To-3600 }))},
@@ -160,7 +161,7 @@ func TestIntruder(t *testing.T) {
 	}
 }
 
-// TestIntruderIsTold: the chair is told who it was; at level public, where no word is asked for, nobody is.
+// TestIntruderIsTold: the chair is told who it was. A group that was made closed stays so, whatever the level becomes.
 func TestIntruderIsTold(t *testing.T) {
 	d := newDoor(t)
 	w := d.join("a", roster.Councillor, true)
@@ -172,8 +173,90 @@ func TestIntruderIsTold(t *testing.T) {
 	}
 	d.c.SetLevel(level.Public, true)
 	d.step(d.chair, 0)
-	if len(take[*signal.Welcome](w)) != 1 {
-		t.Error("at level public a word was asked for")
+	if len(take[*signal.Welcome](w)) != 0 || d.c.group.Open() {
+		t.Error("a lower level has opened the group")
+	}
+	d.c.locked(func() { d.c.regroup("test") })
+	if d.c.group == nil || d.c.group.Open() {
+		t.Error("the next group of a call that was stricter is open")
+	}
+}
+
+// TestOpenGroup: at level public a call's group is open from its first moment, and says so in its id; no word is asked for.
+func TestOpenGroup(t *testing.T) {
+	s := newScene(t, level.Public)
+	chair := s.join("chair", roster.Chair, false)
+	f := last[*signal.Found](t, chair)
+	if f.Group[0]&1 != 1 {
+		t.Errorf("found %x", f.Group)
+	}
+	s.say(chair, "founded", &signal.Founded{Group: f.Group})
+	a := s.join("a", roster.Councillor, false)
+	if task := last[*signal.Task](t, chair); len(task.Add) != 1 || task.Add[0].Participant != a.seat.ID() {
+		t.Errorf("task %+v", task)
+	}
+	s.say(chair, "raise", &signal.Raise{}) // nothing is pending
+	s.c.SetLevel(level.Nonpublic, true)
+	s.say(chair, "raise", &signal.Raise{})
+	if f := last[*signal.Found](t, chair); f.Group[0]&1 != 0 {
+		t.Errorf("after raise: %x", f.Group)
+	}
+}
+
+// TestUsedPackage: the key package that somebody was in with is not taken a second time, nor is the word for it.
+func TestUsedPackage(t *testing.T) {
+	d := newDoor(t)
+	a := d.enter("a", 0)
+	d.step(a, 1)
+	word := d.admission(d.key, "a", nil)
+	d.say(d.chair, "remove", &signal.Remove{Participant: a.seat.ID()})
+	again := d.join("a", roster.Councillor, true) // says the same key package
+	if e := last[*signal.Error](t, again); e.To != "key-package" || e.Why != "used" {
+		t.Errorf("told %+v", e)
+	}
+	d.say(d.chair, "admit", &signal.Admit{Participant: again.seat.ID(), Admission: word})
+	for _, task := range take[*signal.Task](d.chair) {
+		for _, x := range task.Add {
+			if x.Participant == again.seat.ID() {
+				t.Errorf("to be taken in again: %+v", task)
+			}
+		}
+	}
+}
+
+// TestRemovedWaits: who was removed waits in the lobby for a chair's new word, whatever the level says of lobbies; a clerk's is a question
+// to the chair.
+func TestRemovedWaits(t *testing.T) {
+	d := newDoor(t)
+	clerk := d.join("clerk", roster.Clerk, false)
+	a := d.enter("a", 0)
+	d.step(a, 1)
+	d.say(clerk, "remove", &signal.Remove{Participant: a.seat.ID()})
+	for i, p := range d.ts.People {
+		if p.Who == "b" {
+			d.ts.People[i].Who = "b of a" // another key package of a's
+		}
+	}
+	again := d.join("a", roster.Councillor, false)
+	if !again.seat.lobby {
+		t.Fatal("back without a word")
+	}
+	again.seat.kp = d.keyPackage("b of a")
+	d.forget(d.chair)
+	d.say(clerk, "admit", &signal.Admit{Participant: again.seat.ID()})
+	if !again.seat.lobby {
+		t.Error("a clerk's word was enough")
+	}
+	if k := last[*signal.Knock](t, d.chair); k.By != clerk.seat.ID() {
+		t.Errorf("the chair was asked: %+v", k)
+	}
+	d.say(d.chair, "admit", &signal.Admit{Participant: again.seat.ID(), Admission: d.admission(seed(2), "b of a", nil)})
+	if !again.seat.lobby {
+		t.Error("a forged word was enough")
+	}
+	d.say(d.chair, "admit", &signal.Admit{Participant: again.seat.ID(), Admission: d.admission(d.key, "b of a", nil)})
+	if again.seat.lobby || again.seat.admission == "" {
+		t.Error("the chair's word was not")
 	}
 }
 
@@ -196,21 +279,25 @@ func TestAdmissionThatDoesNotHold(t *testing.T) {
 	}
 }
 
-// TestChairReturns: a chair who comes back with the passkey of before may sign for their own device; with another, or another's
+// TestChairReturns: a chair who comes back with the page or the passkey of before may sign for their own device; with another, or another's
 // member id, not.
 func TestChairReturns(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		passkey []byte
 		known   string
+		before  came
 		want    bool
 	}{
-		{"the same passkey", []byte("passkey"), "c", true},
-		{"another passkey", []byte("another"), "c", false},
-		{"somebody else's", []byte("passkey"), "x", false},
+		{"the same passkey", []byte("passkey"), "c", came{passkey: []byte("passkey")}, true},
+		{"another passkey", []byte("another"), "c", came{passkey: []byte("passkey")}, false},
+		{"somebody else's", []byte("passkey"), "x", came{passkey: []byte("passkey")}, false},
+		{"none, as before", nil, "c", came{key: []byte("another page's")}, false},
+		{"none, as before, said otherwise", []byte{}, "c", came{passkey: []byte{}}, false},
+		{"none, the same page", nil, "c", came{key: seed(7).Public().(ed25519.PublicKey)}, true},
 	} {
 		d := newDoor(t)
-		d.c.chairs[tt.known] = []byte("passkey")
+		d.c.chairs[tt.known] = []came{tt.before}
 		key := seed(7)
 		for i, p := range d.ts.People {
 			if p.Who == "c" {

@@ -71,7 +71,8 @@ type Options struct {
 	// It returns the thumbprint of the passkey that stands behind them, nil without one.
 	Bound func(who Identity, identity, key []byte) (passkey []byte, err error)
 	// Admitted checks the word of a chair's device, by its signature key, that a key package may be taken in; nil: believed.
-	Admitted func(word string, chair, reference, identity []byte) error
+	// group is the id of the one that the word must be for.
+	Admitted func(word string, group, chair, reference, identity []byte) error
 	Record   func(kind string, payload map[string]any)
 	Report   func(Report)
 	Declared func(Declared)
@@ -141,7 +142,9 @@ type Call struct {
 	stuck    map[complaint]map[string]bool // who refuses it
 	tape     tape
 	keys     map[string]leafKey // of the group's members, by participant
-	chairs   map[string][]byte  // passkeys of chairs that have been in the group, by member
+	chairs   map[string][]came  // chairs that have been in the group, by member
+	barred   map[string]bool    // members who were removed: they wait in the lobby for a chair's new word
+	strict   bool               // this call had a level at which the chair signs: its groups are not open any more
 	task     task
 	asked    time.Time // when a chair was asked to make the group
 	version  uint64
@@ -183,7 +186,7 @@ func New(o Options) *Call {
 		o.Rand = rand.Reader
 	}
 	c := &Call{o: o, level: level.Confidential, seats: map[string]*Seat{}, players: map[string]*Stream{}, stuck: map[complaint]map[string]bool{}, came: members{}, rekeyed: members{},
-		keys: map[string]leafKey{}, chairs: map[string][]byte{}, events: make(chan func(), 256)}
+		keys: map[string]leafKey{}, chairs: map[string][]came{}, barred: map[string]bool{}, events: make(chan func(), 256)}
 	c.media = o.Media(sfu.Events{
 		Tracks:   func() { c.later(func() { c.dirty = true }) },
 		Alarm:    func(a sfu.Alarm) { c.later(func() { c.alarm(a) }) },
@@ -268,6 +271,9 @@ func (c *Call) SetLevel(l level.Level, allowed bool) {
 
 // take makes l the call's level: who may not stay goes.
 func (c *Call) take(l level.Level) {
+	if len(c.seats) > 0 && level.For(c.level).ChairSigned {
+		c.strict = true // pages that were told so take part in no open group
+	}
 	c.level, c.pending = l, ""
 	if !level.For(l).Streams {
 		c.stream(false, "level")
@@ -353,7 +359,8 @@ func (c *Call) emptied() {
 	if c.group != nil {
 		c.note(KindEnded, map[string]any{"epochs": c.group.Epoch()})
 	}
-	c.group, c.log, c.logSize, c.code, c.task = nil, nil, 0, "", task{}
+	c.group, c.log, c.logSize, c.code, c.task, c.strict = nil, nil, 0, "", task{}, false
+	clear(c.barred)
 	if c.pending != "" {
 		c.level, c.pending = c.pending, ""
 	}

@@ -151,9 +151,17 @@ func (s *scene) say(o *out, name string, m signal.Message) bool {
 	return ok
 }
 
-// step has somebody send a commit of the transcript.
+// step has somebody send a commit of the transcript, in the call's group.
 func (s *scene) step(o *out, i int) {
-	s.say(o, "commit", &signal.Commit{Group: []byte("0123456789abcdef"), Epoch: uint64(i), Commit: unhex(s.ts.Steps[i].Commit), Welcome: unhex(s.ts.Steps[i].Welcome)})
+	s.say(o, "commit", s.grouped(&signal.Commit{Group: []byte("0123456789abcdef"), Epoch: uint64(i), Commit: unhex(s.ts.Steps[i].Commit), Welcome: unhex(s.ts.Steps[i].Welcome)}))
+}
+
+// grouped puts the id of the call's group into a commit: an open one has another. Nobody here checks the signature.
+func (s *scene) grouped(m *signal.Commit) *signal.Commit {
+	if s.c.group != nil {
+		m.Commit, m.Group = bytes.ReplaceAll(m.Commit, m.Group, s.c.group.ID), s.c.group.ID
+	}
+	return m
 }
 
 func (s *scene) forget(os ...*out) {
@@ -167,7 +175,7 @@ func meet(t *testing.T, l level.Level) (s *scene, chair, a, b *out) {
 	s = newScene(t, l)
 	chair = s.join("chair", roster.Chair, false)
 	f := take[*signal.Found](chair)
-	if len(f) != 1 || f[0].Tag != 0x81020304 || string(f[0].Group) != "0123456789abcdef" {
+	if len(f) != 1 || f[0].Tag != 0x81020304 || string(f[0].Group[1:]) != "123456789abcdef" {
 		t.Fatalf("found: %+v", f)
 	}
 	s.say(chair, "founded", &signal.Founded{Group: f[0].Group})

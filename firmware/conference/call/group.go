@@ -43,7 +43,7 @@ func (c *Call) begin() {
 	if founder == nil {
 		return
 	}
-	g, err := delivery.New(c.o.Rand, c.suite(), founder.id)
+	g, err := delivery.New(c.o.Rand, c.suite(), founder.id, !c.strict && !level.For(c.level).ChairSigned)
 	if err != nil {
 		c.o.Log.Error("call: no group", "err", err)
 		return
@@ -56,7 +56,7 @@ func (c *Call) begin() {
 
 // founded takes the founder's word.
 func (c *Call) founded(s *Seat, m *signal.Founded) *signal.Error {
-	if c.group == nil || s.kp.Raw == nil || c.group.Found(s.id, m.Group) != nil {
+	if c.group == nil || s.kp.Raw == nil || c.group.Found(s.id, m.Group, s.kp.Ref()) != nil {
 		return wrong("founded", "group")
 	}
 	c.took(s)
@@ -99,6 +99,9 @@ func (c *Call) keyPackage(s *Seat, m *signal.KeyPackage) *signal.Error {
 	k, err := mls.ParseKeyPackage(m.Package)
 	if err != nil || k.Suite != delivery.Number(m.Suite) || m.Suite != c.suite() {
 		return wrong("key-package", "form")
+	}
+	if c.group != nil && c.group.Used(k.Ref()) {
+		return wrong("key-package", "used")
 	}
 	var passkey []byte
 	if c.o.Bound != nil {
@@ -148,7 +151,7 @@ func (c *Call) commit(s *Seat, m *signal.Commit) {
 		return "", false
 	}
 	door := delivery.Door{Waiting: waiting, Gone: func(id string) bool { return c.seats[id] == nil }, May: func(id string) bool { return c.mayRemove(s, id) }}
-	if c.o.Admitted != nil && level.For(c.level).ChairSigned {
+	if c.o.Admitted != nil {
 		door.Admitted = c.admitted
 	}
 	if c.churns(s, m) {
@@ -182,7 +185,8 @@ func (c *Call) publish(done *signal.Committed, welcome []byte) {
 	now := c.o.Now()
 	for _, r := range done.Removed {
 		delete(c.keys, r.Participant)
-		if c.seats[r.Participant] != nil && !c.member(r.Participant) {
+		if s := c.seats[r.Participant]; s != nil && !c.member(r.Participant) {
+			c.bar(s)
 			c.end(signal.EndedRemoved, func(s *Seat) bool { return s.id == r.Participant })
 			if c.group == nil {
 				return
@@ -314,8 +318,8 @@ func (c *Call) lost() {
 	c.regroup("lost")
 }
 
-// signed reports whether the chair's device has signed that s may be taken in, or need not.
-func (c *Call) signed(s *Seat) bool { return s.admission != "" || !level.For(c.level).ChairSigned }
+// signed reports whether the chair's device has signed that s may be taken into the group, or need not.
+func (c *Call) signed(s *Seat) bool { return s.admission != "" || c.group.Open() }
 
 // todo is who is to be taken in, and which leaves are of nobody any more.
 func (c *Call) todo() (add []signal.Add, remove []int) {

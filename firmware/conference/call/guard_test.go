@@ -36,6 +36,10 @@ func forged(epoch uint64, sender int, leaves ...int) *signal.Commit {
 	return &signal.Commit{Group: group, Epoch: epoch, Commit: b}
 }
 
+func (s *scene) forged(epoch uint64, sender int, leaves ...int) *signal.Commit {
+	return s.grouped(forged(epoch, sender, leaves...))
+}
+
 func (s *scene) leaf(o *out) int { return s.c.group.Leaf(o.seat.ID()) }
 
 // TestEvictor: a councillor's device that commits the removal of people who are here is refused; they stay, chair and journal
@@ -46,7 +50,7 @@ func TestEvictor(t *testing.T) {
 		for range 5 {
 			s.forget(chair, a, b)
 			s.m.did = nil
-			s.say(a, "commit", forged(4, s.leaf(a), s.leaf(chair), s.leaf(b)))
+			s.say(a, "commit", s.forged(4, s.leaf(a), s.leaf(chair), s.leaf(b)))
 			if r := last[*signal.CommitRefused](t, a); r.Why != "not-removed" {
 				t.Errorf("%s: refused for %q", l, r.Why)
 			}
@@ -58,13 +62,13 @@ func TestEvictor(t *testing.T) {
 			t.Errorf("%s: %d alarms in the journal, want %d", l, n, maxIntruder)
 		}
 		b.seat.who.Role = roster.Clerk
-		s.say(b, "commit", forged(4, s.leaf(b), s.leaf(chair)))
+		s.say(b, "commit", s.forged(4, s.leaf(b), s.leaf(chair)))
 		if chair.closed {
 			t.Errorf("%s: a clerk has removed the chair", l)
 		}
 		s.c.Drop("a", "")
 		b.seat.who.Role = roster.Councillor
-		s.say(b, "commit", forged(4, s.leaf(b), 1))
+		s.say(b, "commit", s.forged(4, s.leaf(b), 1))
 		if s.c.group.Epoch() != 5 {
 			t.Errorf("%s: the leaf of who has gone: %+v", l, take[*signal.CommitRefused](b))
 		}
@@ -72,7 +76,7 @@ func TestEvictor(t *testing.T) {
 	s, chair, a, _ := meet(t, level.Internal)
 	s.forget(chair)
 	a.seat.who.Role = roster.Clerk
-	s.say(a, "commit", forged(4, s.leaf(a), 2))
+	s.say(a, "commit", s.forged(4, s.leaf(a), 2))
 	if s.c.group.Epoch() != 5 {
 		t.Errorf("a clerk may not remove: %+v", take[*signal.CommitRefused](a))
 	}

@@ -76,7 +76,7 @@ func (c *Call) join(who Identity, v level.Verdict, hello *signal.Hello, out Out)
 	// the seat that the same browser, or the same unit, had before is of a page that is gone
 	c.end(signal.EndedElsewhere, func(s *Seat) bool { return s.who.Member == who.Member && s.who.Login == who.Login })
 	c.seq0++
-	s := &Seat{call: c, id: newID("p"), number: c.seq0, who: who, lobby: v.Lobby, out: out, companion: hello.Companion,
+	s := &Seat{call: c, id: newID("p"), number: c.seq0, who: who, lobby: v.Lobby || c.barred[who.Member], out: out, companion: hello.Companion,
 		muted: map[signal.Source]bool{}, wire: &tripwire.Sender{}}
 	if hello.Declaration {
 		s.said = alone
@@ -396,6 +396,7 @@ func (s *Seat) aboutOthers(name string, m signal.Message) *signal.Error {
 		if o == nil || o.who.Role == roster.Chair && s.who.Role != roster.Chair {
 			return wrong(name, "participant")
 		}
+		c.bar(o)
 		c.end(signal.EndedRemoved, func(x *Seat) bool { return x == o })
 	}
 	return nil
@@ -423,6 +424,14 @@ func (s *Seat) admit(m *signal.Admit) *signal.Error {
 			return wrong("admit", "admission")
 		}
 		o.admission = m.Admission
+	}
+	if c.barred[o.who.Member] {
+		if !level.May(s.who.Role, level.SignAdmit) { // a clerk may ask the chair
+			o.by = s.id
+			c.knocks(o)
+			return nil
+		}
+		delete(c.barred, o.who.Member)
 	}
 	if o.lobby {
 		if !c.room(o.who.Role) {

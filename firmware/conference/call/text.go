@@ -40,5 +40,6 @@ var errorTexts = map[string]signal.Text{
 	"group":       {DE: "Die verschlüsselte Gruppe hat sich geändert. Bitte treten Sie erneut bei.", EN: "The encrypted group has changed. Please join again."},
 	"binding":     {DE: "Der Schlüssel dieses Geräts gehört nicht zu Ihrer Anmeldung. Bitte laden Sie die Seite neu.", EN: "The key of this device does not belong to your sign-in. Please reload the page."},
 	"admission":   {DE: "Die Unterschrift dieses Geräts für die Aufnahme gilt nicht. Bitte prüfen Sie, ob seine Uhr richtig geht, und laden Sie die Seite neu.", EN: "This device's signature for taking somebody in does not hold. Please check that its clock is right, and reload the page."},
+	"used":        {DE: "Diese Aufnahme wurde schon benutzt. Bitte laden Sie die Seite neu.", EN: "This way in has been used already. Please reload the page."},
 	"sdp":         {DE: "Bild und Ton konnten nicht vereinbart werden. Bitte laden Sie die Seite neu.", EN: "Picture and sound could not be negotiated. Please reload the page."},
 }

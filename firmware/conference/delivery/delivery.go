@@ -22,7 +22,9 @@ var suites = map[signal.Suite]mls.Suite{signal.XWing: mls.XWing, signal.X25519: 
 // Number of a suite in MLS messages.
 func Number(s signal.Suite) mls.Suite { return suites[s] }
 
-// Group is one MLS group. A call whose group is made anew gets another.
+// Group is one MLS group. A call whose group is made anew gets another. Whether it is open, so that members take people in without a
+// chair's word, is bit 0 of the first byte of its id: the id is part of all that its members agree on, so nobody can be told another
+// thing later.
 type Group struct {
 	ID      []byte
 	Tag     uint32 // room tag of frames' key ids
@@ -34,27 +36,42 @@ type Group struct {
 	tree    *mls.Tree
 	at      map[int]string // participant by leaf
 	last    *signal.Committed
+	used    map[string]bool // references of key packages; each is good for one time
 }
 
 // New returns a group that founder is to make.
-func New(random io.Reader, suite signal.Suite, founder string) (*Group, error) {
+func New(random io.Reader, suite signal.Suite, founder string, open bool) (*Group, error) {
 	var b [20]byte
 	if _, err := io.ReadFull(random, b[:]); err != nil {
 		return nil, fmt.Errorf("delivery: %w", err)
 	}
-	g := &Group{ID: b[:16], Tag: binary.BigEndian.Uint32(b[16:]), Suite: suite, Founder: founder, at: map[int]string{}}
+	g := &Group{ID: b[:16], Tag: binary.BigEndian.Uint32(b[16:]), Suite: suite, Founder: founder, at: map[int]string{}, used: map[string]bool{}}
+	g.ID[0] &^= openBit
+	if open {
+		g.ID[0] |= openBit
+	}
 	if g.Tag>>24 == 0 { // the first byte of a key id is not 0: its length is fixed
 		g.Tag |= 1 << 24
 	}
 	return g, nil
 }
 
-// Found takes the founder's word that the group is made.
-func (g *Group) Found(participant string, id []byte) error {
+const openBit = 1
+
+// Open reports whether members take people in without a chair's word.
+func (g *Group) Open() bool { return g.ID[0]&openBit != 0 }
+
+// Used reports whether somebody was taken in with a key package, by its reference. It is not taken a second time: who was removed would
+// come back with the word of before.
+func (g *Group) Used(reference []byte) bool { return g.used[string(reference)] }
+
+// Found takes the founder's word that the group is made, of the key package with this reference.
+func (g *Group) Found(participant string, id, reference []byte) error {
 	if g.founded || participant != g.Founder || !slices.Equal(id, g.ID) {
 		return errors.New("delivery: nobody has asked this participant for this group")
 	}
 	g.founded, g.tree = true, mls.NewTree()
+	g.used[string(reference)] = true
 	g.at[0] = participant
 	return nil
 }
@@ -110,7 +127,7 @@ type Door struct {
 	Gone func(participant string) bool
 	// May reports whether the sender may remove the leaf of a participant; nil: everybody may. "" is of an empty leaf.
 	May func(participant string) bool
-	// Admitted checks the chair's word for somebody who is to be added; nil: none is asked for.
+	// Admitted checks the chair's word for somebody who is to be added to a group that is not open; nil: believed.
 	Admitted func(k mls.KeyPackage, word string) error
 }
 
@@ -125,11 +142,14 @@ func (g *Group) Commit(from string, m *signal.Commit, door Door) (*signal.Commit
 			return nil, refuse("not-removed", "the sender may not remove leaf %d: its participant is here", leaf)
 		}
 	}
-	if refusal := signed(c, door.Admitted); refusal != nil { // before the rest: a commit that is merely late has its words
+	if refusal := g.signed(c, door.Admitted); refusal != nil { // before the rest: a commit that is merely late has its words
 		return nil, refusal
 	}
 	var who []string
 	for _, k := range c.Adds {
+		if g.Used(k.Ref()) {
+			return nil, refuse("not-admitted", "a key package that was used before")
+		}
 		p, ok := door.Waiting(k.Raw)
 		if !ok || slices.Contains(who, p) {
 			return nil, refuse("not-admitted", "a key package is of nobody who waits and was let in")
@@ -156,6 +176,7 @@ func (g *Group) Commit(from string, m *signal.Commit, door Door) (*signal.Commit
 	}
 	for i, leaf := range added {
 		g.at[leaf] = who[i]
+		g.used[string(c.Adds[i].Ref())] = true
 		out.Added = append(out.Added, signal.Seat{Participant: who[i], Leaf: leaf})
 	}
 	g.epoch++
@@ -188,8 +209,8 @@ func (g *Group) read(from string, m *signal.Commit, gone func(string) bool) (mls
 }
 
 // signed checks that for each key package that is added, the commit's authenticated data has the chair's word.
-func signed(c mls.Commit, admitted func(mls.KeyPackage, string) error) *Refusal {
-	if admitted == nil || len(c.Adds) == 0 {
+func (g *Group) signed(c mls.Commit, admitted func(mls.KeyPackage, string) error) *Refusal {
+	if admitted == nil || g.Open() || len(c.Adds) == 0 {
 		return nil
 	}
 	words, err := binding.ParseWords(c.Data, len(c.Adds))

@@ -49,17 +49,17 @@ func nobody(string) bool { return false }
 // begin returns the group of the transcript's first step, and who waits, by key package.
 func begin(t *testing.T, ts transcript) (*Group, func([]byte) (string, bool)) {
 	t.Helper()
-	g, err := New(bytes.NewReader([]byte("0123456789abcdef\x00\x01\x02\x03")), signal.Suite(map[bool]string{true: "x25519", false: "xwing"}[ts.Suite[4] == '1']), "chair")
+	g, err := New(bytes.NewReader([]byte("0123456789abcdef\x00\x01\x02\x03")), signal.Suite(map[bool]string{true: "x25519", false: "xwing"}[ts.Suite[4] == '1']), "chair", false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if g.Tag != 0x01010203 {
 		t.Errorf("tag %x", g.Tag)
 	}
-	if g.Found("a", g.ID) == nil || g.Found("chair", []byte("another group, it")) == nil {
+	if g.Found("a", g.ID, nil) == nil || g.Found("chair", []byte("another group, it"), nil) == nil {
 		t.Error("founded by another, or another")
 	}
-	if err := g.Found("chair", g.ID); err != nil || g.Found("chair", g.ID) == nil {
+	if err := g.Found("chair", g.ID, []byte("founder's")); err != nil || g.Found("chair", g.ID, nil) == nil {
 		t.Error("founded twice, or not at all: ", err)
 	}
 	by := map[string]string{}
@@ -158,6 +158,57 @@ func TestRefusals(t *testing.T) {
 		m.Group = g.ID
 		if _, r := g.Commit("chair", &m, Door{Waiting: waiting, Gone: nobody}); r != nil || g.Epoch() != 1 { // a refusal has changed nothing
 			t.Errorf("%s, then the right one: %v", name, r)
+		}
+	}
+}
+
+// TestOpen: an id says whether its group is open, and only in an open one is no word asked for.
+func TestOpen(t *testing.T) {
+	for _, open := range []bool{false, true} {
+		g, err := New(bytes.NewReader([]byte("0123456789abcdef\x01\x01\x02\x03")), signal.X25519, "chair", open)
+		if err != nil || g.Open() != open || g.ID[0]&1 == 1 != open {
+			t.Fatalf("open %v: %x, %v", open, g.ID, err)
+		}
+		c := mls.Commit{Adds: make([]mls.KeyPackage, 1), Data: []byte("said")}
+		if r := g.signed(c, func(mls.KeyPackage, string) error { return nil }); (r == nil) != open {
+			t.Errorf("open %v: without a word: %v", open, r)
+		}
+	}
+	odd, err := New(bytes.NewReader([]byte("1123456789abcdef\x01\x01\x02\x03")), signal.X25519, "chair", false)
+	if err != nil || odd.Open() {
+		t.Errorf("a closed group's id %x says open", odd.ID)
+	}
+}
+
+// TestUsedOnce: who was taken in and removed is not taken in again by the same key package.
+func TestUsedOnce(t *testing.T) {
+	for _, ts := range read(t) {
+		g, waiting := begin(t, ts)
+		first := ts.Steps[0]
+		m := &signal.Commit{Group: g.ID, Commit: unhex(first.Commit), Welcome: unhex(first.Welcome)}
+		ref := func(who string) []byte {
+			for _, p := range ts.People {
+				if p.Who == who {
+					k, err := mls.ParseKeyPackage(unhex(p.Message))
+					if err != nil {
+						t.Fatal(err)
+					}
+					return k.Ref()
+				}
+			}
+			t.Fatal("nobody is ", who)
+			return nil
+		}
+		who := first.Adds[0]
+		if g.Used(ref(who)) || !g.Used([]byte("founder's")) {
+			t.Errorf("%s: before: %v, the founder's %v", ts.Suite, g.Used(ref(who)), g.Used([]byte("founder's")))
+		}
+		if _, r := g.Commit("chair", m, Door{Waiting: waiting, Gone: nobody}); r != nil || !g.Used(ref(who)) {
+			t.Fatalf("%s: %v, used %v", ts.Suite, r, g.Used(ref(who)))
+		}
+		g.at, g.epoch, g.tree = map[int]string{0: "chair"}, 0, mls.NewTree() // as if removed since
+		if _, r := g.Commit("chair", m, Door{Waiting: waiting, Gone: nobody}); r == nil || r.Why != "not-admitted" {
+			t.Errorf("%s: a second time: %v", ts.Suite, r)
 		}
 	}
 }

@@ -273,6 +273,7 @@ func (s *server) raise(x *seat, up bool) {
 func (s *server) found(p *seat) {
 	s.group = make([]byte, 16)
 	rand.Read(s.group)
+	s.group[0] &^= 1 // not open: the chair signs at every level
 	var tag [4]byte
 	rand.Read(tag[:])
 	s.tag = binary.BigEndian.Uint32(tag[:]) | 1<<31

@@ -9,6 +9,7 @@ const MAX_LIFE = 12 * 3600
 export const MAX_ADMISSION = 600
 const SKEW = 120
 const MAX_TOKEN = 4096
+const GROUP = 16 // bytes of a group's id
 
 export type Level = 'public' | 'internal' | 'nonpublic' | 'confidential'
 
@@ -136,28 +137,32 @@ export async function verifyBinding (token: string, w: Want): Promise<Claim> {
 // needsPasskey: a level that is not known has the rules of the strictest one (firmware/conference/level).
 const needsPasskey = (level: string): boolean => !['public', 'internal', 'nonpublic'].includes(level)
 
-// signAdmission makes the token with which the chair's device lets somebody in.
-export async function signAdmission (sign: (message: Bytes) => Promise<Uint8Array>, room: string, ref: Uint8Array, binding: Uint8Array, now: number): Promise<string> {
+// Doorway is what an admission must be for: this group, this key package, and the binding in its leaf.
+export interface Doorway { group: Uint8Array, ref: Uint8Array, binding: Uint8Array }
+
+// signAdmission makes the token with which the chair's device lets somebody into one group.
+export async function signAdmission (sign: (message: Bytes) => Promise<Uint8Array>, room: string, { group, ref, binding }: Doorway, now: number): Promise<string> {
   const from = Math.floor(now / 1000)
-  const payload = utf8(JSON.stringify({ v: 1, room, package: toBase64(ref), binding: toBase64(await sha256(binding)), from, to: from + MAX_ADMISSION }))
-  return toBase64url(payload) + '.' + toBase64url(await sign(concat(utf8('subrosa admission v1\0'), payload)))
+  const payload = utf8(JSON.stringify({ v: 2, room, group: toBase64(group), package: toBase64(ref), binding: toBase64(await sha256(binding)), from, to: from + MAX_ADMISSION }))
+  return toBase64url(payload) + '.' + toBase64url(await sign(concat(utf8('subrosa admission v2\0'), payload)))
 }
 
-export async function verifyAdmission (token: string, chairs: Uint8Array[], room: string, ref: Uint8Array, binding: Uint8Array, now: number): Promise<void> {
+export async function verifyAdmission (token: string, chairs: Uint8Array[], room: string, { group, ref, binding }: Doorway, now: number): Promise<void> {
   const parts = token.split('.')
   ask(token.length <= 1024 && parts.length === 2, 'form', 'an admission is payload.signature')
   const payload = part(parts[0])
   const sig = part(parts[1])
-  const o = object(payload, ['v', 'room', 'package', 'binding', 'from', 'to'])
-  const a = { v: o.v as number, room: o.room as string, package: bytes(o.package), binding: bytes(o.binding), from: o.from as number, to: o.to as number }
-  ask(equal(utf8(JSON.stringify({ ...a, package: toBase64(a.package), binding: toBase64(a.binding) })), payload), 'form', 'the admission is not written canonically')
-  ask(a.v === 1 && [32, 48, 64].includes(a.package.length) && a.binding.length === 32, 'form', 'version or lengths')
+  const o = object(payload, ['v', 'room', 'group', 'package', 'binding', 'from', 'to'])
+  const a = { v: o.v as number, room: o.room as string, group: bytes(o.group), package: bytes(o.package), binding: bytes(o.binding), from: o.from as number, to: o.to as number }
+  ask(equal(utf8(JSON.stringify({ ...a, group: toBase64(a.group), package: toBase64(a.package), binding: toBase64(a.binding) })), payload), 'form', 'the admission is not written canonically')
+  ask(a.v === 2 && a.group.length === GROUP && [32, 48, 64].includes(a.package.length) && a.binding.length === 32, 'form', 'version or lengths')
   ask(Number.isSafeInteger(a.from) && Number.isSafeInteger(a.to) && a.from >= 0 && a.to > a.from && a.to - a.from <= MAX_ADMISSION, 'form', 'times')
-  const message = concat(utf8('subrosa admission v1\0'), payload)
+  const message = concat(utf8('subrosa admission v2\0'), payload)
   let signed = false
   for (const chair of chairs) signed ||= await ed25519(chair, message, sig)
   ask(signed, 'not-admitted', 'somebody was to be taken in without the word of the chair\'s device')
   ask(a.room === room, 'room', 'the admission is for another room')
+  ask(equal(a.group, group), 'group', 'the admission is for another group')
   ask(equal(a.package, ref) && equal(a.binding, await sha256(binding)), 'key', 'the admission is for another key package')
   const at = Math.floor(now / 1000)
   ask(at >= a.from - SKEW && at < a.to + SKEW, 'time', 'the admission does not hold at this time')
@@ -172,12 +177,12 @@ export function judge (server: Uint8Array, room: string, origin: string, level: 
       let known = seen.get(name)
       if (known === undefined) {
         known = verifyBinding(new TextDecoder().decode(identity), { server, room, key, origin, level: level(), now: now() })
-          .then((c) => ({ member: c.member, role: c.role, passkey: c.passkey === null ? '' : hex(c.passkey), binding: identity }))
+          .then((c) => ({ member: c.member, role: c.role, passkey: c.passkey === null ? '' : hex(c.passkey), binding: identity, signatureKey: c.key }))
         known.catch(() => seen.delete(name))
         seen.set(name, known)
       }
       return known
     },
-    admitted: async (token, chairs, ref, binding) => { await verifyAdmission(token, chairs, room, ref, binding, now()) }
+    admitted: async (token, chairs, doorway) => { await verifyAdmission(token, chairs, room, doorway, now()) }
   }
 }

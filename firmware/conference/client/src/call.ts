@@ -63,6 +63,10 @@ export class Call {
   readonly #door = new Door({
     seat: () => this.joined,
     group: () => this.#group,
+    groupThere: () => {
+      const id = this.state?.group ?? this.joined?.group
+      return id === undefined ? undefined : fromBase64(id)
+    },
     ticket: () => this.#ticket,
     binding: () => this.o.bound.binding,
     sign: (m) => sign(this.o.device, m),
@@ -85,6 +89,7 @@ export class Call {
       await this.turnOff('microphone')
       this.on.note({ what: 'muted', who: this.nameOf(by.leaf) })
     },
+    removed: (by, member) => { this.#removed(by.role, member) },
     joined: (leaf) => { this.on.note({ what: 'joined', who: this.nameOf(leaf) }) },
     changed: () => { this.on.changed() }
   })
@@ -243,9 +248,23 @@ export class Call {
   }
 
   #judge (): Judge {
-    const j = judge(this.o.bound.server, this.joined!.room, this.o.origin, () => this.#level, () => Date.now())
-    // at level public nobody's signature is asked for (docs/conference-access.md)
-    return { identify: j.identify, admitted: async (...a) => { if (this.#level !== 'public') await j.admitted(...a) } }
+    return judge(this.o.bound.server, this.joined!.room, this.o.origin, () => this.#level, () => Date.now())
+  }
+
+  // inside takes the group that a way in leads to. An open one is taken only by a page that was never told of a stricter level than public:
+  // whoever was, is told and goes, for a server could lower a level to open a group.
+  async #inside (into: Promise<Group>): Promise<boolean> {
+    try {
+      this.#group = await into
+      return true
+    } catch (err) {
+      if (!(err instanceof Refusal) || err.word !== 'open') throw err
+      this.#end('open', {
+        de: 'Hier galt bisher eine strengere Stufe. Jetzt sollte dieses Gerät in eine Gruppe, in die auch ohne Unterschrift der Sitzungsleitung aufgenommen wird; es hat abgelehnt. Ist die Sitzung inzwischen öffentlich, laden Sie die Seite neu.',
+        en: 'A stricter level was in force here. Now this device was to enter a group into which people are taken without the chair\'s signature; it has refused. If the session is public by now, reload the page.'
+      })
+      return false
+    }
   }
 
   async #found (group: string, tag: number, suite: Ticket['suite']): Promise<void> {
@@ -253,7 +272,7 @@ export class Call {
     if (this.#ticket?.suite !== suite) await this.#offerPackage(suite)
     this.#groupId = group
     this.#tag = tag
-    this.#group = await Group.create(fromBase64(group), this.#ticket!, this.#judge())
+    if (!await this.#inside(Group.create(fromBase64(group), this.#ticket!, this.#judge(), this.#level === 'public'))) return
     this.#send({ type: 'founded', group })
     await this.#entered()
     await this.#door.opened()
@@ -263,7 +282,7 @@ export class Call {
     if (this.#group !== undefined) return
     this.#groupId = m.group
     this.#tag = m.tag
-    this.#group = await Group.join(fromBase64(m.group), fromBase64(m.welcome), this.#ticket!, this.#judge())
+    if (!await this.#inside(Group.join(fromBase64(m.group), fromBase64(m.welcome), this.#ticket!, this.#judge(), this.#level === 'public'))) return
     this.#commits.owes((await this.#entered()).media)
   }
 
@@ -320,8 +339,9 @@ export class Call {
     this.state = s
     this.#present()
     this.#door.seen(s.people)
-    if (s.group !== undefined && this.#groupId !== '' && s.group !== this.#groupId && this.#group !== undefined) {
-      // the server has the group made anew
+    const another = s.group !== undefined && this.#groupId !== '' && s.group !== this.#groupId
+    if (this.#group !== undefined && (another || this.#group.unsigned && this.#level !== 'public')) {
+      // the server has the group made anew, or must: an open one is none for a stricter level
       this.#clear()
       this.phase = 'waiting'
       await this.#offerPackage(this.joined!.suite)
@@ -355,7 +375,6 @@ export class Call {
     }
     await this.#keys(turn.removed.length > 0)
     for (const x of turn.added) {
-      this.#door.entered(x.member, x.passkey)
       this.#speech.entered(x.leaf)
     }
     if (this.state !== undefined) this.#wants(this.state)
@@ -378,13 +397,23 @@ export class Call {
   admit (participant: string): void { this.#door.admit(participant) }
   refuse (participant: string): void { this.#door.refuse(participant) }
 
-  // remove ends somebody's part: forwarding at once, the keys with the commit that follows.
+  // remove ends somebody's part: forwarding at once, the keys with the commit that follows. The group is told by this device's own word, so
+  // that no chair's device lets them in again by itself, whatever the server says of who removed whom.
   remove (leaf: number): void {
     const m = this.#group?.member(leaf)
     const p = this.person(leaf)
     if (m === undefined || p === undefined) return
-    this.#door.forget(m.member)
-    this.#send({ type: 'remove', participant: p.id })
+    this.#removed(this.role, m.member)
+    void this.say({ t: 'remove', member: m.member })
+      .catch((err: unknown) => { console.warn('conference:', err) })
+      .then(() => { this.#send({ type: 'remove', participant: p.id }) })
+  }
+
+  // removed: a clerk's word does not reach a chair.
+  #removed (by: string, member: string): void {
+    if (by !== 'chair' && this.#group?.presided(member) !== false) return
+    this.#door.forget(member)
+    this.#group?.dismiss(member)
   }
 
   #refusedFrames (t: Incoming, c: TrackCount): void {

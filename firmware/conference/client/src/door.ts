@@ -1,8 +1,11 @@
 // Door is who waits to come in, and the word of the chair's device that lets them. People say whom; what the device signs is the
-// key package they come with. Whom it has let in once it lets in again by itself, as long as it is the same passkey. It signs once
+// Door is who waits to come in, and the word of the chair's device that lets them. People say whom; what the device signs is the
+// key package they come with, for this group. Whom its people have let in it lets in again by itself, as long as it is the same page or the
+// same passkey (known.ts), until they are removed; those whom others let in are for its people to decide about. It signs once
 // for a key package: a server knocks for somebody until they are in, and a second word would come after they are.
 import { fromBase64, hex, utf8, type Bytes } from './bytes'
 import { MAX_ADMISSION, signAdmission } from './binding'
+import { Known } from './known'
 import { Group, type Judge, type Ticket } from './group'
 import type { Joined, Knock, Person, ToServer } from './signal'
 
@@ -10,6 +13,7 @@ import type { Joined, Knock, Person, ToServer } from './signal'
 export interface House {
   seat: () => Pick<Joined, 'room' | 'role' | 'participant'> | undefined
   group: () => Group | undefined
+  groupThere: () => Bytes | undefined // the id of the call's, as the server says: this device may not be in it
   ticket: () => Ticket | undefined
   binding: () => string // this device's own
   sign: (message: Uint8Array) => Promise<Bytes>
@@ -22,7 +26,7 @@ export interface House {
 
 export class Door {
   readonly knocks = new Map<string, Knock>() // by participant
-  #admitted = new Map<string, string>() // members this chair's device has let in, and their passkeys
+  #admitted = new Known() // members this chair's device has let in
   #words = new Map<string, { to: string, at: number }>() // key packages that it has signed for, in which group, and when
 
   #inside = new Set<string>() // participants who are in the group
@@ -60,18 +64,15 @@ export class Door {
     this.#inside = new Set(people.filter((p) => p.leaf >= 0).map((p) => p.id))
   }
 
-  // entered remembers for a chair's device who has come in, whoever's word it was.
-  entered (member: string, passkey: string): void { if (this.#chair) this.#admitted.set(member, passkey) }
-
   // forget: who was removed does not come back by itself.
-  forget (member: string): void { this.#admitted.delete(member) }
+  forget (member: string): void { this.#admitted.forget(member) }
 
   clear (): void {
     this.knocks.clear()
     this.#words.clear()
   }
 
-  // again lets in by itself whom this device has let in before, as long as it is the same passkey.
+  // again lets in by itself whom this device has let in before.
   async #again (k: Knock): Promise<void> {
     const { house } = this
     if (!this.#chair || k.package === undefined) return
@@ -81,18 +82,17 @@ export class Door {
     }
     const who = await Group.identityOf(fromBase64(k.package), house.judge()).catch(() => undefined)
     if (who === undefined) return
-    const before = this.#admitted.get(who.member)
-    if (before === who.passkey) await this.#sign(k)
-    else if (before !== undefined) house.otherPasskey(who.member)
+    if (this.#admitted.again(who)) await this.#sign(k)
+    else if (this.#admitted.other(who)) house.otherPasskey(who.member)
   }
 
   // signOwn is the word of a chair's device for itself, where a group goes on without one: members and server remember who has
-  // presided in it, by the passkey.
+  // presided in it, by the page and the passkey.
   async #signOwn (): Promise<void> {
     const { house } = this
-    const [seat, ticket] = [house.seat(), house.ticket()]
-    if (seat === undefined || ticket === undefined) return
-    const admission = await signAdmission(house.sign, seat.room, ticket.ref, utf8(house.binding()), Date.now())
+    const [seat, ticket, group] = [house.seat(), house.ticket(), house.groupThere()]
+    if (seat === undefined || ticket === undefined || group === undefined) return
+    const admission = await signAdmission(house.sign, seat.room, { group, ref: ticket.ref, binding: utf8(house.binding()) }, Date.now())
     house.send({ type: 'admit', participant: seat.participant, admission })
   }
 
@@ -101,9 +101,9 @@ export class Door {
     if (this.#spoken(k)) { this.knocks.delete(k.participant); return } // meanwhile
     const g = house.group()!
     const { ref, binding } = await Group.packageOf(fromBase64(k.package!), g)
-    const admission = await signAdmission(house.sign, house.seat()!.room, ref, binding, Date.now())
+    const admission = await signAdmission(house.sign, house.seat()!.room, { group: g.id, ref, binding }, Date.now())
     const who = await Group.identityOf(fromBase64(k.package!), house.judge())
-    this.#admitted.set(who.member, who.passkey)
+    this.#admitted.note(who)
     this.knocks.delete(k.participant)
     this.#words.set(k.package!, { to: hex(g.id), at: Date.now() })
     house.send({ type: 'admit', participant: k.participant, admission })

@@ -2,7 +2,9 @@
 // its own. Messages go in and out as bytes; whether a commit was the first of its epoch, the server says.
 //
 //	- commits are PublicMessages of members, with add and remove proposals inside them and nothing else
-//	- an add carries, in the commit's authenticated data, the word of the chair's device (binding.ts); members refuse others
+//	- whether a group is open is in its id, and so in all that its members agree on: nobody can be told another thing later
+//	- in a group that is not open an add carries, in the commit's authenticated data, the word of the chair's device for this group
+//	  (binding.ts); members refuse others. A key package is good for one time
 //	- who has been taken in commits once at once: the group forgets what the one who added them knew, and no leaf stays
 //	  unmerged (ts-mls 1.6.4 refuses trees in which one is known to some of its ancestors only)
 //	- a committer never changes its identity
@@ -16,7 +18,9 @@ import {
 import { defaultClientConfig, type ClientConfig } from 'ts-mls/clientConfig.js'
 import { makeKeyPackageRef } from 'ts-mls/keyPackage.js'
 import { decryptSenderData } from 'ts-mls/privateMessage.js'
+import type { Doorway } from './binding'
 import { concat, equal, hex, u32, utf8, type Bytes } from './bytes'
+import { Known } from './known'
 import { Refusal } from './refusal'
 import { suiteName, suiteOf, type MlsSuite } from './suite'
 
@@ -33,15 +37,18 @@ export function suiteFor (seats: number, allowed: readonly MlsSuite[] = ['xwing'
   return other
 }
 
-// Identity is what a leaf's binding says, checked.
-export interface Identity { member: string, role: string, passkey: string, binding: Uint8Array }
+// isOpen reads in a group's id whether its members take people in without the word of a chair's device.
+export const isOpen = (id: Uint8Array): boolean => (id[0]! & 1) === 1
+
+// Identity is what a leaf's binding says, checked: passkey is '' without one, signatureKey the leaf's own.
+export interface Identity { member: string, role: string, passkey: string, binding: Uint8Array, signatureKey: Uint8Array }
 
 // Judge decides about identities. The real one is in binding.ts.
 export interface Judge {
   // identify checks the identity in a leaf against its signature key, or throws a Refusal.
   identify: (identity: Uint8Array, signatureKey: Uint8Array) => Promise<Identity>
   // admitted checks that one of the chairs' keys has signed that this key package may join, or throws a Refusal.
-  admitted: (token: string, chairs: Uint8Array[], keyPackageRef: Uint8Array, binding: Uint8Array) => Promise<void>
+  admitted: (token: string, chairs: Uint8Array[], doorway: Doorway) => Promise<void>
 }
 
 // Device is the signature key of this device, for one call. The private key is PKCS #8, as ts-mls wants it.
@@ -71,7 +78,7 @@ export async function newTicket (suite: MlsSuite, device: Device, identity: Uint
   return { suite, message, ref: await makeKeyPackageRef(publicPackage, impl.hash) as Bytes, publicPackage, privatePackage }
 }
 
-export interface Member extends Identity { leaf: number, signatureKey: Uint8Array }
+export interface Member extends Identity { leaf: number }
 
 // Turn says what a new epoch brought.
 export interface Turn { epoch: bigint, committer: number, added: Member[], removed: Member[], out: boolean }
@@ -79,7 +86,7 @@ export interface Turn { epoch: bigint, committer: number, added: Member[], remov
 // Candidate is a key package somebody wants to join with, and the chair's word.
 export interface Candidate { keyPackage: Uint8Array, admission: string }
 
-interface Pending { commit: Bytes, welcome: Bytes | undefined, state: ClientState, turn: Turn, consumed: Uint8Array[], refs: string[] }
+interface Pending { commit: Bytes, welcome: Bytes | undefined, state: ClientState, turn: Turn, used: string[], consumed: Uint8Array[] }
 
 export interface Proposed { commit: Bytes, welcome: Bytes | undefined, epoch: bigint }
 
@@ -106,16 +113,16 @@ export class Group {
   #pending: Pending | undefined
   #members = new Map<number, Member>()
   #tail: Promise<unknown> = Promise.resolve()
-  // chairs whose device has been in this group, so that one who comes back may come back without another chair
-  #chairs = new Map<string, string>()
-  // key packages that somebody has come in with: the chair's word for one is good once, or who was removed could be taken in with it again
-  #spent = new Set<string>()
+  // chairs who have been in this group, so that one who comes back may come back without another chair
+  #chairs = new Known()
+  #used = new Set<string>() // references of key packages that were used in this group, as far as this device knows
 
   private constructor (readonly suite: MlsSuite, readonly impl: CiphersuiteImpl, readonly judge: Judge, state: ClientState) {
     this.#state = state
   }
 
   get id (): Uint8Array { return this.#state.groupContext.groupId }
+  get unsigned (): boolean { return isOpen(this.id) } // people are taken in without the word of a chair
   get epoch (): bigint { return this.#state.groupContext.epoch }
   get leaf (): number { return this.#state.privatePath.leafIndex }
   get active (): boolean { return this.#state.groupActiveState.kind === 'active' }
@@ -144,17 +151,24 @@ export class Group {
     }
   }
 
-  // create makes the group of the chair's device, which is alone in it.
-  static async create (id: Uint8Array, ticket: Ticket, judge: Judge): Promise<Group> {
+  // create makes the group of the chair's device, which is alone in it. An open one is made only where mayBeOpen.
+  static async create (id: Uint8Array, ticket: Ticket, judge: Judge, mayBeOpen = false): Promise<Group> {
+    Group.#fits(id, mayBeOpen)
     const impl = await suiteOf(ticket.suite)
     const state = await createGroup(id, ticket.publicPackage, ticket.privatePackage, [], impl, Group.#config(judge))
     const g = new Group(ticket.suite, impl, judge, state)
+    g.#used.add(hex(ticket.ref))
     await g.#look(state)
     return g
   }
 
-  // join enters the group of a welcome. Every leaf in it is judged; one of them must be a chair's.
-  static async join (id: Uint8Array, welcome: Uint8Array, ticket: Ticket, judge: Judge): Promise<Group> {
+  static #fits (id: Uint8Array, mayBeOpen: boolean): void {
+    if (isOpen(id) && !mayBeOpen) throw new Refusal('open', 'the group would take people in without the word of the chair\'s device')
+  }
+
+  // join enters the group of a welcome. Every leaf in it is judged; one of them must be a chair's. An open group is entered only where mayBeOpen.
+  static async join (id: Uint8Array, welcome: Uint8Array, ticket: Ticket, judge: Judge, mayBeOpen = false): Promise<Group> {
+    Group.#fits(id, mayBeOpen)
     const impl = await suiteOf(ticket.suite)
     const m = decodeMlsMessage(welcome, 0)?.[0]
     if (m?.wireformat !== 'mls_welcome') throw new Refusal('form', 'this is no welcome')
@@ -162,6 +176,7 @@ export class Group {
     if (!equal(state.groupContext.groupId, id)) throw new Refusal('group', 'the welcome is to another group')
     if (state.groupContext.extensions.length > 0) throw new Refusal('group', 'the group has extensions that are not known here')
     const g = new Group(ticket.suite, impl, judge, state)
+    g.#used.add(hex(ticket.ref))
     await g.#look(state)
     if (![...g.#members.values()].some((x) => x.role === 'chair')) throw new Refusal('no-chair', 'no device of a chair is in the group')
     return g
@@ -221,9 +236,9 @@ export class Group {
       { wireAsPublicMessage: true, extraProposals, ratchetTreeExtension: true, authenticatedData })
     const commit = encodeMlsMessage(r.commit) as Bytes
     const welcome = r.welcome && encodeMlsMessage({ version: 'mls10', wireformat: 'mls_welcome', welcome: r.welcome }) as Bytes
-    const refs = await this.#checkAdds(this.#state, extraProposals, authenticatedData)
+    const used = await this.#checkAdds(this.#state, extraProposals, authenticatedData)
     const turn = await this.#compare(r.newState, this.leaf)
-    this.#pending = { commit, welcome, state: r.newState, turn, consumed: r.consumed, refs }
+    this.#pending = { commit, welcome, state: r.newState, turn, used, consumed: r.consumed }
     return { commit, welcome, epoch: this.epoch }
   }
 
@@ -232,7 +247,7 @@ export class Group {
     return this.#serial(async () => {
       const mine = this.#pending
       if (mine !== undefined && equal(mine.commit, commit)) {
-        this.#adopt(mine.state, mine.turn, mine.consumed, mine.refs)
+        this.#adopt(mine.state, mine.turn, mine.used, mine.consumed)
         return mine.turn
       }
       const m = decodeMlsMessage(commit, 0)?.[0]
@@ -245,11 +260,11 @@ export class Group {
         if (p.proposalOrRefType !== 'proposal') throw new Refusal('proposal', 'a commit refers to a proposal outside of it')
         return p.proposal
       })
-      const refs = await this.#checkAdds(this.#state, proposals, content.authenticatedData)
+      const used = await this.#checkAdds(this.#state, proposals, content.authenticatedData)
       const r = await processPublicMessage(this.#state, m.publicMessage, emptyPskIndex, this.impl)
       if (r.actionTaken !== 'accept') throw new Refusal('proposal', 'the commit was not accepted')
       const turn = await this.#compare(r.newState, committer)
-      this.#adopt(r.newState, turn, r.consumed, refs)
+      this.#adopt(r.newState, turn, used, r.consumed)
       return turn
     })
   }
@@ -257,31 +272,32 @@ export class Group {
   // giveUp forgets a commit of our own that did not come first.
   giveUp (): void { this.#pending = undefined }
 
-  // checkAdds returns the references of the key packages that are added.
+  // checkAdds judges who is to be added, and returns the references of their key packages: they are used up if the commit holds.
   async #checkAdds (state: ClientState, proposals: Proposal[], authenticatedData: Uint8Array): Promise<string[]> {
     const adds = proposals.flatMap((p) => {
       if (p.proposalType === 'add') return [p.add.keyPackage]
       if (p.proposalType !== 'remove') throw new Refusal('proposal', `a commit has a proposal to ${p.proposalType}`)
       return []
     })
-    if (adds.length === 0) return []
+    const refs = await Promise.all(adds.map((kp) => makeKeyPackageRef(kp, this.impl.hash)))
+    const names = refs.map(hex)
+    if (names.some((name, i) => this.#used.has(name) || names.indexOf(name) !== i)) {
+      throw new Refusal('not-admitted', 'somebody was to be taken in again with a key package that was used before')
+    }
+    if (adds.length === 0 || this.unsigned) return names // identities are judged in the state that comes of it
     let tokens: unknown
     try { tokens = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(authenticatedData)) } catch { tokens = undefined }
     if (!Array.isArray(tokens) || tokens.length !== adds.length || !tokens.every((t) => typeof t === 'string')) {
       throw new Refusal('not-admitted', 'somebody was to be taken in without the word of the chair\'s device')
     }
-    const refs: string[] = []
     const chairs = leafNodes(state).filter(([leaf]) => this.#members.get(leaf)?.role === 'chair').map(([, node]) => node.signaturePublicKey)
     for (const [i, kp] of adds.entries()) {
       const binding = identityOf(kp.leafNode)
       const who = await this.judge.identify(binding, kp.leafNode.signaturePublicKey)
-      const own = who.role === 'chair' && this.#chairs.get(who.member) === who.passkey ? [kp.leafNode.signaturePublicKey] : []
-      const ref = await makeKeyPackageRef(kp, this.impl.hash)
-      await this.judge.admitted(tokens[i] as string, [...chairs, ...own], ref, binding)
-      if (this.#spent.has(hex(ref))) throw new Refusal('not-admitted', 'somebody was to be taken in a second time by one word of the chair\'s device')
-      refs.push(hex(ref))
+      const own = who.role === 'chair' && this.#chairs.again(who) ? [kp.leafNode.signaturePublicKey] : []
+      await this.judge.admitted(tokens[i] as string, [...chairs, ...own], { group: this.id, ref: refs[i]!, binding })
     }
-    return refs
+    return names
   }
 
   // compare judges the leaves of a new state and says what changed.
@@ -300,16 +316,16 @@ export class Group {
     for (const [leaf, node] of now) {
       const old = before.get(leaf)
       if (old !== undefined && !removed.includes(old)) continue
-      added.push({ ...await this.judge.identify(identityOf(node), node.signaturePublicKey), leaf, signatureKey: node.signaturePublicKey })
+      added.push({ ...await this.judge.identify(identityOf(node), node.signaturePublicKey), leaf })
     }
     return { epoch: next.groupContext.epoch, committer, added, removed, out: next.groupActiveState.kind === 'removedFromGroup' }
   }
 
-  #adopt (state: ClientState, turn: Turn, consumed: Uint8Array[], refs: string[]): void {
+  #adopt (state: ClientState, turn: Turn, used: string[], consumed: Uint8Array[]): void {
     // who was removed knows the keys of the epoch before: nothing of it is read any more
     this.#state = turn.removed.length > 0 ? { ...state, historicalReceiverData: new Map() } : state
     this.#pending = undefined
-    for (const ref of refs) this.#spent.add(ref)
+    for (const name of used) this.#used.add(name)
     for (const m of turn.removed) this.#members.delete(m.leaf)
     for (const m of turn.added) this.#note(m)
     consumed.forEach(zeroOutUint8Array)
@@ -317,12 +333,16 @@ export class Group {
 
   #note (m: Member): void {
     this.#members.set(m.leaf, m)
-    if (m.role === 'chair') this.#chairs.set(m.member, m.passkey)
+    if (m.role === 'chair') this.#chairs.note(m)
   }
+
+  // presided tells whether a member has been a chair here, and dismiss ends that: by the word of a chair who removes another.
+  presided (member: string): boolean { return this.#chairs.has(member) }
+  dismiss (member: string): void { this.#chairs.forget(member) }
 
   async #look (state: ClientState): Promise<void> {
     for (const [leaf, node] of leafNodes(state)) {
-      this.#note({ ...await this.judge.identify(identityOf(node), node.signaturePublicKey), leaf, signatureKey: node.signaturePublicKey })
+      this.#note({ ...await this.judge.identify(identityOf(node), node.signaturePublicKey), leaf })
     }
   }
 

@@ -1,5 +1,5 @@
 // Refusal is why something that came was not believed; the word is for programs, the text for the log.
-export type RefusalWord = 'form' | 'epoch' | 'proposal' | 'not-admitted' | 'identity' | 'group' | 'no-chair' | 'signature' | 'time' | 'room' | 'key' | 'passkey'
+export type RefusalWord = 'form' | 'epoch' | 'proposal' | 'not-admitted' | 'identity' | 'group' | 'open' | 'no-chair' | 'signature' | 'time' | 'room' | 'key' | 'passkey'
 
 export class Refusal extends Error {
   constructor (readonly word: RefusalWord, text: string) { super(text); this.name = 'Refusal' }

@@ -1,4 +1,4 @@
-// Speech is what is said in the group, and what is heard there: who everybody says they are, chat, orders to mute, words about a
+// Speech is what is said in the group, and what is heard there: who everybody says they are, chat, orders to mute, who is removed, words about a
 // recording. Words are numbered on the way to the server; one that comes after its epoch is sealed once more.
 import { toBase64, utf8, type Bytes } from './bytes'
 import type { ConsentWord } from './consent'
@@ -17,6 +17,7 @@ export interface Room {
   nameOf: (leaf: number) => string
   consent: (from: Member, id: string, what: ConsentWord) => void
   muted: (by: Member) => Promise<void> // somebody who may has turned this microphone off
+  removed: (by: Member, member: string) => void // somebody who may has removed a member
   joined: (leaf: number) => void // somebody new is there, by name
   changed: () => void
 }
@@ -75,6 +76,7 @@ export class Speech {
     }
     if (w.t === 'chat') this.chat.push({ from: this.room.nameOf(from.leaf), role: from.role, text: w.text, at: w.at, own: false })
     if (w.t === 'record') this.room.consent(from, w.id, w.what)
+    if (w.t === 'remove' && mayOrder(from.role)) this.room.removed(from, w.member)
     if (w.t === 'mute' && mayOrder(from.role) && w.leaf === g!.leaf && this.room.self().mic) await this.room.muted(from)
   }
 

@@ -9,12 +9,13 @@ export type Word =
   | { t: 'self', self: Self }
   | { t: 'chat', text: string, at: number }
   | { t: 'mute', leaf: number } // chair or clerk: microphone off. Obeyed; nobody's microphone is ever turned on from afar
+  | { t: 'remove', member: string } // chair or clerk: who is removed now does not come back by itself
   | { t: 'record', id: string, what: ConsentWord } // consent.ts
 
 export const MAX_TEXT = 2000
 const MAX_NAME = 60
 
-// mayOrder says whose mute is obeyed.
+// mayOrder says whose mute and remove are obeyed.
 export const mayOrder = (role: string): boolean => role === 'chair' || role === 'clerk'
 
 // tellsCode says whose device tells the room code, for the wall.
@@ -32,6 +33,8 @@ export function readWord (bytes: Uint8Array): Word | undefined {
       return typeof o.text === 'string' && o.text.length <= MAX_TEXT && Number.isFinite(o.at) ? { t: 'chat', text: plain(o.text, true), at: o.at as number } : undefined
     case 'mute':
       return Number.isInteger(o.leaf) && (o.leaf as number) >= 0 && (o.leaf as number) <= 0xffff ? { t: 'mute', leaf: o.leaf as number } : undefined
+    case 'remove':
+      return typeof o.member === 'string' && /^[a-z0-9-]{1,32}$/.test(o.member) ? { t: 'remove', member: o.member } : undefined
     case 'record':
       return typeof o.id === 'string' && /^[0-9a-f]{16}$/.test(o.id) && consentWords.includes(o.what as ConsentWord) ? { t: 'record', id: o.id, what: o.what as ConsentWord } : undefined
     case 'self': {

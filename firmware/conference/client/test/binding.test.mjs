@@ -21,7 +21,7 @@ test('bindings', async () => {
 test('admissions', async () => {
   let good = 0
   for (const a of v.admissions) {
-    const got = await c.verifyAdmission(a.token, [c.fromBase64(a.chair)], a.room, c.fromBase64(a.package), c.utf8(a.binding), a.now * 1000)
+    const got = await c.verifyAdmission(a.token, [c.fromBase64(a.chair)], a.room, { group: c.fromBase64(a.group), ref: c.fromBase64(a.package), binding: c.utf8(a.binding) }, a.now * 1000)
       .then(() => { good++ }, (e) => { assert.ok(e instanceof c.Refusal, `${a.name}: ${e.stack}`); return e })
     assert.equal(!(got instanceof c.Refusal), a.error === undefined || a.error === '', `${a.name}: ${got?.message ?? 'accepted'}`)
   }

@@ -178,7 +178,7 @@ export class Server {
   joined (seat, resumed) {
     return {
       type: 'joined', participant: seat.id, room: ROOM, member: seat.member, role: seat.role, rights: [], level: this.level, lobby: false, resumed, resume: seat.resume,
-      suite: this.suite, epoch: this.group?.epoch ?? 0, seq: this.seq, ice: [], last_n: 0, codecs: ['vp8'], rule: {}, time: ''
+      suite: this.suite, ...(this.group?.at.size > 0 && { group: this.group.id }), epoch: this.group?.epoch ?? 0, seq: this.seq, ice: [], last_n: 0, codecs: ['vp8'], rule: {}, time: ''
     }
   }
 
@@ -221,7 +221,9 @@ export class Server {
   }
 
   found (seat) {
-    this.group = { id: c.toBase64(crypto.getRandomValues(new Uint8Array(16))), tag: 0x81020300 + ++this.#n, epoch: 0, founder: seat.id, at: new Map() }
+    const id = crypto.getRandomValues(new Uint8Array(16))
+    id[0] = id[0] & 0xfe | (this.level === 'public' ? 1 : 0) // open, or not
+    this.group = { id: c.toBase64(id), tag: 0x81020300 + ++this.#n, epoch: 0, founder: seat.id, at: new Map() }
     this.tell(seat, { type: 'found', group: this.group.id, tag: this.group.tag, suite: this.suite })
   }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { c, long } from './harness.mjs'
-import { Call, Person, judge, shuffled } from './people.mjs'
+import { Call, GROUP, Person, judge, shuffled } from './people.mjs'
 
 for (const suite of ['x25519', 'xwing']) {
   test(`${suite}: all have one code, and a removed member has another world`, async () => {
@@ -64,6 +64,39 @@ test('a chair who lost the device comes back alone, another person with that rol
   await call.enter(back, clerk, await back.admit(back.ticket))
   await call.enter(guest, back)
   assert.equal(new Set(await call.codes()).size, 1)
+})
+
+test('who was removed does not come back with the word and key package of before', async () => {
+  const call = await Call.begin('x25519', ['chair', 'clerk', 'councillor'])
+  const [chair, clerk] = call.people
+  const guest = await Person.make('guest', 'guest', 'x25519')
+  const word = await chair.admit(guest.ticket)
+  await call.enter(guest, clerk, word)
+  await call.commit(chair, (g) => g.remove([guest.group.leaf]))
+  // server and ex-member have both still; they are good for ten minutes
+  const commit = await clerk.hostileAdd(guest.ticket.message, word)
+  for (const p of call.people.filter((x) => x !== clerk)) {
+    const { epoch } = p.group
+    await assert.rejects(p.group.process(commit), { word: 'not-admitted' }, p.name)
+    assert.equal(p.group.epoch, epoch)
+  }
+  await assert.rejects(clerk.group.add([{ keyPackage: guest.ticket.message, admission: word }]), { word: 'not-admitted' })
+  await assert.rejects(clerk.group.add([{ keyPackage: guest.ticket.message, admission: await chair.admit(guest.ticket) }]), { word: 'not-admitted' }, 'nor with a new word')
+  // a new key package needs a new word, and one for another group is none
+  const back = await Person.make('guest', 'guest', 'x25519')
+  await assert.rejects(clerk.group.add([{ keyPackage: back.ticket.message, admission: word }]), { word: 'key' })
+  await assert.rejects(clerk.group.add([{ keyPackage: back.ticket.message, admission: await chair.admit(back.ticket, c.utf8('0123456789abcdeg')) }]), { word: 'group' })
+  await call.enter(back, clerk)
+})
+
+test('a chair who was removed by a chair does not come back by their own word', async () => {
+  const call = await Call.begin('x25519', ['chair', 'chair', 'clerk'])
+  const [, second, clerk] = call.people
+  assert.ok(clerk.group.presided('p1'))
+  for (const p of call.people) p.group.dismiss('p1')
+  await call.commit(clerk, (g) => g.remove([second.group.leaf]))
+  const again = await Person.make('p1', 'chair', 'x25519')
+  await assert.rejects(clerk.group.add([{ keyPackage: again.ticket.message, admission: await again.admit(again.ticket) }]), { word: 'not-admitted' })
 })
 
 test('a server can withhold and reorder, and nothing comes of it', async () => {
@@ -136,6 +169,6 @@ test('identities: a welcome into a group with a stranger in it is refused', asyn
   const guest = await Person.make('guest', 'guest', 'x25519')
   const { commit, welcome } = await call.people[0].group.add([{ keyPackage: guest.ticket.message, admission: await call.people[0].admit(guest.ticket) }])
   assert.ok(commit)
-  await assert.rejects(c.Group.join(c.utf8('ratssaal'), welcome, guest.ticket, { ...judge, identify: async (i, k) => { if (new TextDecoder().decode(i).startsWith('p1')) throw new c.Refusal('signature', 'x'); return judge.identify(i, k) } }))
-  await assert.rejects(c.Group.join(c.utf8('anderer-saal'), welcome, guest.ticket, judge), { word: 'group' })
+  await assert.rejects(c.Group.join(GROUP, welcome, guest.ticket, { ...judge, identify: async (i, k) => { if (new TextDecoder().decode(i).startsWith('p1')) throw new c.Refusal('signature', 'x'); return judge.identify(i, k) } }))
+  await assert.rejects(c.Group.join(c.utf8('0123456789abcdee'), welcome, guest.ticket, judge), { word: 'group' })
 })

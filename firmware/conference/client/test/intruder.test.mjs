@@ -12,9 +12,9 @@ afterEach(() => { mock.timers.reset() })
 const packageOf = (page) => page.sent('key-package').at(-1).package
 
 // word is an admission by a device for somebody's last key package.
-async function word (by, whom, { room = ROOM, at = Date.now() } = {}) {
+async function word (by, whom, { room = ROOM, at = Date.now(), group = by.group.id } = {}) {
   const { ref, binding } = await c.Group.packageOf(c.fromBase64(packageOf(whom)), by.group)
-  return await c.signAdmission((m) => c.sign(by.device, m), room, ref, binding, at)
+  return await c.signAdmission((m) => c.sign(by.device, m), room, { group, ref, binding }, at)
 }
 
 // forged is a commit with all that the hostile member's device knows, past its page's rules, that adds a key package.
@@ -37,6 +37,7 @@ const intrusions = {
   'the word of a chair who has left': { expect: 'not-admitted', commit: async (p) => forged(p.clerk, packageOf(p.stranger), [await word(p.former, p.stranger)]) },
   'the chair\'s word for another key package': { expect: 'key', commit: async (p) => forged(p.clerk, packageOf(p.stranger), [await word(p.chair, p.councillor)]) },
   'the chair\'s word for another room': { expect: 'room', commit: async (p) => forged(p.clerk, packageOf(p.stranger), [await word(p.chair, p.stranger, { room: 'anderer-saal' })]) },
+  'the chair\'s word for another group': { expect: 'group', commit: async (p) => forged(p.clerk, packageOf(p.stranger), [await word(p.chair, p.stranger, { group: new Uint8Array(16) })]) },
   'the chair\'s word of an hour ago': { expect: 'time', commit: async (p) => forged(p.clerk, packageOf(p.stranger), [await word(p.chair, p.stranger, { at: Date.now() - 3_600_000 })]) },
   'the chair\'s word for somebody without a passkey, at a level that asks for one': { expect: 'passkey', commit: async (p) => forged(p.clerk, packageOf(p.plain), [await word(p.chair, p.plain)]) },
   'the word and key package of somebody who was removed since': { expect: 'not-admitted', commit: async (p) => forged(p.clerk, p.spent.package, [p.spent.word]) },

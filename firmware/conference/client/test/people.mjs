@@ -3,15 +3,16 @@ import { createCommit, encodeMlsMessage, decodeMlsMessage } from 'ts-mls'
 import { c } from './harness.mjs'
 
 const ROOM = 'ratssaal'
+export const GROUP = c.utf8('0123456789abcdef')
 const clock = () => Date.now()
 
 // judge takes "name/role" for an identity, but the chair's word is checked as always. Bindings have their own test.
 export const judge = {
-  identify: async (identity) => {
+  identify: async (identity, signatureKey) => {
     const [member, role] = new TextDecoder().decode(identity).split('/')
-    return { member, role, passkey: member, binding: identity }
+    return { member, role, passkey: member, binding: identity, signatureKey }
   },
-  admitted: (token, chairs, ref, binding) => c.verifyAdmission(token, chairs, ROOM, ref, binding, clock())
+  admitted: (token, chairs, doorway) => c.verifyAdmission(token, chairs, ROOM, doorway, clock())
 }
 
 export class Person {
@@ -22,8 +23,8 @@ export class Person {
     return p
   }
 
-  admit (ticket) {
-    return c.signAdmission((m) => c.sign(this.device, m), ROOM, ticket.ref, ticket.publicPackage.leafNode.credential.identity, clock())
+  admit (ticket, group = GROUP) {
+    return c.signAdmission((m) => c.sign(this.device, m), ROOM, { group, ref: ticket.ref, binding: ticket.publicPackage.leafNode.credential.identity }, clock())
   }
 
   // hostileCommit makes a commit past this client's own rules.
@@ -44,7 +45,7 @@ export class Call {
   static async begin (suite, roles) {
     const call = new Call()
     const chair = await Person.make('p0', roles[0], suite)
-    chair.group = await c.Group.create(c.utf8(ROOM), chair.ticket, judge)
+    chair.group = await c.Group.create(GROUP, chair.ticket, judge)
     call.people.push(chair)
     for (const [i, role] of roles.slice(1).entries()) await call.enter(await Person.make(`p${i + 1}`, role, suite), chair)
     return call
@@ -67,7 +68,7 @@ export class Call {
     const chair = this.people.find((p) => p.role === 'chair')
     admission ??= await chair.admit(person.ticket)
     const { proposed } = await this.commit(by, (g) => g.add([{ keyPackage: person.ticket.message, admission }]))
-    person.group = await c.Group.join(c.utf8(ROOM), proposed.welcome, person.ticket, judge)
+    person.group = await c.Group.join(GROUP, proposed.welcome, person.ticket, judge)
     this.people.push(person)
     await this.commit(person, (g) => g.refresh())
   }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { c } from './harness.mjs'
-import { Call, Person } from './people.mjs'
+import { Call, GROUP, Person } from './people.mjs'
 
 // Room has a chair, five newcomers added in one commit, and a server that takes the first commit of an epoch and refuses the rest.
 class Room {
@@ -20,7 +20,7 @@ class Room {
     for (const p of r.came) candidates.push({ keyPackage: p.ticket.message, admission: await chair.admit(p.ticket) })
     const { proposed } = await r.call.commit(chair, (g) => g.add(candidates))
     for (const p of r.came) {
-      p.group = await c.Group.join(c.utf8('ratssaal'), proposed.welcome, p.ticket, chair.group.judge)
+      p.group = await c.Group.join(GROUP, proposed.welcome, p.ticket, chair.group.judge)
       r.call.people.push(p)
     }
     r.queue = []

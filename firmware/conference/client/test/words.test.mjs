@@ -13,12 +13,13 @@ test('words in their form', () => {
   assert.deepEqual(read({ t: 'chat', text: ' Guten\nAbend ', at: 5 }), { t: 'chat', text: 'Guten\nAbend', at: 5 })
   assert.deepEqual(read({ t: 'self', self }), { t: 'self', self })
   assert.deepEqual(read({ t: 'mute', leaf: 3 }), { t: 'mute', leaf: 3 })
+  assert.deepEqual(read({ t: 'remove', member: 'm-3' }), { t: 'remove', member: 'm-3' })
   assert.deepEqual(read({ t: 'self', self: { ...self, evil: 1 } }).self, self, 'what is more is dropped')
 })
 
 test('everything else is nobody\'s word', () => {
   for (const bad of ['', '{', 'null', '[]', '1', { t: 'chat' }, { t: 'chat', text: 'x', at: '1' }, { t: 'chat', text: 'x'.repeat(c.MAX_TEXT + 1), at: 1 }, { t: 'mute', leaf: -1 }, { t: 'mute', leaf: 1.5 },
-    { t: 'mute', leaf: 65536 }, { t: 'self', self: null }, { t: 'self', self: { ...self, mic: 1 } }, { t: 'self', self: { ...self, mode: 'admin' } }, { t: 'self', self: { ...self, name: 7 } }, { t: 'unmute', leaf: 1 }]) {
+    { t: 'mute', leaf: 65536 }, { t: 'self', self: null }, { t: 'self', self: { ...self, mic: 1 } }, { t: 'self', self: { ...self, mode: 'admin' } }, { t: 'self', self: { ...self, name: 7 } }, { t: 'unmute', leaf: 1 }, { t: 'remove' }, { t: 'remove', member: 3 }, { t: 'remove', member: '' }, { t: 'remove', member: 'M 3' }]) {
     assert.equal(read(bad), undefined, JSON.stringify(bad).slice(0, 60))
   }
   assert.equal(c.readWord(Uint8Array.of(0xff, 0xfe)), undefined)
