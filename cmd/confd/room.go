@@ -42,7 +42,8 @@ type room struct {
 	mu      sync.Mutex
 	want    want
 	report  call.Report
-	version uint64 // of desired
+	version uint64    // of desired
+	left    time.Time // when the hall's button was pressed, as the unit said last
 }
 
 // want is what the session allows.
@@ -233,7 +234,12 @@ func (s *server) follow(site *shadow.Shadow, r *room) error {
 		r.mu.Lock()
 		r.want, r.version = want{level.Level(d.Level), d.Allowed}, m.Version
 		w := r.want
+		leaves := !d.HallLeft.IsZero() && !d.HallLeft.Equal(r.left)
+		r.left = d.HallLeft
 		r.mu.Unlock()
+		if leaves { // first, and whatever else has changed
+			r.call.LeaveHall()
+		}
 		r.call.SetLevel(w.level, w.allowed)
 		r.call.Ask(asks(session.State(d.Session)))
 	}); err != nil {

@@ -67,6 +67,9 @@ func serveWall(t *testing.T, lvl string) (broker, url string) {
 	m.HandleFunc("POST /test/session", func(w http.ResponseWriter, r *http.Request) {
 		publish(t, u, topic.ConferenceDesired("ratssaal"), report.ConferenceDesired{Allowed: true, Level: lvl, Session: r.FormValue("state")})
 	})
+	m.HandleFunc("POST /test/leave", func(w http.ResponseWriter, r *http.Request) {
+		publish(t, u, topic.ConferenceDesired("ratssaal"), report.ConferenceDesired{Allowed: true, Level: lvl, Session: "planned", HallLeft: time.Now()})
+	})
 	m.HandleFunc("GET /test/declared", func(w http.ResponseWriter, r *http.Request) { json.NewEncoder(w).Encode(said.Load()) })
 	s := httptest.NewServer(m)
 	t.Cleanup(func() { h.Close(); s.Close(); cancel(); <-done; u.Close() })

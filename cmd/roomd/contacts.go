@@ -14,7 +14,7 @@ import (
 // Contact is a window or door that the building's gateway watches; docs/gateways.md.
 type Contact struct {
 	Name         string `json:"name"`          // id, as in its topic
-	Guards       string `json:"guards"`        // window or door
+	Guards       string `json:"guards"`        // window, door or leave
 	StaleSeconds int    `json:"stale_seconds"` // after which its last report counts no more; 0: 300
 }
 
@@ -33,8 +33,8 @@ func (c *Config) buildingContacts() (out []room.BuildingContact, err error) {
 		case bad != nil:
 		case slices.Contains(taken, x.Name):
 			bad = errors.New("another contact, or one of the panel, has this name")
-		case x.Guards != panel.Window && x.Guards != panel.Door:
-			bad = fmt.Errorf("guards %q, want window or door", x.Guards)
+		case x.Guards != panel.Window && x.Guards != panel.Door && x.Guards != panel.Leave:
+			bad = fmt.Errorf("guards %q, want window, door or leave", x.Guards)
 		case x.StaleSeconds < 10 || x.StaleSeconds > 86400:
 			bad = fmt.Errorf("stale_seconds %d, want 10 to 86400", x.StaleSeconds)
 		}

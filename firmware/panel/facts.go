@@ -13,12 +13,14 @@ const (
 	Window = "window"
 	Door   = "door"
 	Case   = "case" // of the unit itself: tamper
+	// Leave is no guard but a button of the room's: while it closes, the hall leaves the room's conference.
+	Leave = "leave"
 )
 
 // Contact is one contact as it was read.
 type Contact struct {
 	Name       string // id, as in its topic
-	Guards     string // Window, Door or Case
+	Guards     string // Window, Door, Case or Leave
 	State      contact.State
 	Supervised bool // a cut or bridged line is told from an open or closed contact
 }

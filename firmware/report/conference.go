@@ -15,6 +15,9 @@ type ConferenceDesired struct {
 	Allowed bool   `json:"allowed"`
 	Level   string `json:"level,omitempty"`   // of the session, by the policy's slugs; public while there is none
 	Session string `json:"session,omitempty"` // its state
+	// HallLeft is when somebody in the hall last pressed the button by which the hall leaves; each other time than before ends its
+	// seat. Zero: not since the unit was started, or there is no such button.
+	HallLeft time.Time `json:"hall_left,omitzero"`
 }
 
 // Conference is the data of room/{room}/conference/reported: counts, no names.

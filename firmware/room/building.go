@@ -16,7 +16,7 @@ import (
 // it. It must be repeated, for a gateway that has died says nothing more, and its last word would stand for ever.
 type BuildingContact struct {
 	Name   string
-	Guards string        // panel.Window or panel.Door
+	Guards string        // panel.Window, panel.Door or panel.Leave
 	Stale  time.Duration // after which what was said counts no more
 }
 

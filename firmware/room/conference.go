@@ -16,7 +16,8 @@ import (
 
 // call is what the room knows of its conference.
 type call struct {
-	sent string // desired as published, JSON
+	sent string    // desired as published, JSON
+	left time.Time // when the hall's button was pressed last
 	now  *report.Conference
 	code time.Time       // when a code of the running call was told last; zero: none of it
 	said report.Declared // by those who take part from elsewhere
@@ -25,7 +26,7 @@ type call struct {
 // allowCall says what the session allows the conference: its level. Whether a public call that runs may go on in a session that
 // has become stricter, the chair says in the call.
 func (r *Room) allowCall() {
-	d := report.ConferenceDesired{Allowed: true, Level: string(r.kind(r.p.Machine.State())), Session: string(r.p.Machine.State())}
+	d := report.ConferenceDesired{Allowed: true, Level: string(r.kind(r.p.Machine.State())), Session: string(r.p.Machine.State()), HallLeft: r.call.left}
 	if d.Level == "" { // not known: the strictest
 		d.Level = "confidential"
 	}
@@ -35,6 +36,12 @@ func (r *Room) allowCall() {
 	}
 	r.call.sent = string(b)
 	r.check("outbox", "conference", r.p.Site.Report(topic.ConferenceDesired(r.p.Room), d))
+}
+
+// leaveCall has the hall leave the conference: somebody has pressed its button.
+func (r *Room) leaveCall() {
+	r.call.left = r.p.Clock.Now().UTC()
+	r.allowCall()
 }
 
 // conference takes what the conference says of itself.

@@ -6,9 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"subrosa/drivers/contact"
 	"subrosa/firmware/av"
 	"subrosa/firmware/handover"
 	"subrosa/firmware/journal"
+	"subrosa/firmware/panel"
 	"subrosa/firmware/policy"
 	"subrosa/firmware/report"
 	"subrosa/firmware/session"
@@ -226,5 +228,42 @@ func TestConferenceRule(t *testing.T) {
 	h.pass(time.Second)
 	if p := h.point("rule-conference"); !p.Proven {
 		t.Errorf("an encrypted call: %+v", p)
+	}
+}
+
+// TestHallLeaves: the room's own button tells the conference each press, and neither letting go nor another contact does.
+func TestHallLeaves(t *testing.T) {
+	h := build(t)
+	h.publish()
+	left := func() time.Time {
+		return data[report.ConferenceDesired](t, h.site, topic.ConferenceDesired("ratssaal")).HallLeft
+	}
+	reads := func(button, door contact.State) {
+		h.clock.now = h.clock.now.Add(time.Second)
+		h.Facts(panel.Facts{Contacts: []panel.Contact{{Name: "aus", Guards: panel.Leave, State: button}, {Name: "d1", Guards: panel.Door, State: door}}})
+		h.work()
+	}
+	reads(contact.Open, contact.Open)
+	reads(contact.Open, contact.Closed)
+	if !left().IsZero() {
+		t.Errorf("nobody pressed, and it left at %v", left())
+	}
+	reads(contact.Closed, contact.Closed)
+	first := h.clock.now
+	if !left().Equal(first) || h.contact("aus") != "closed" {
+		t.Errorf("pressed at %v, told %v, published %s", first, left(), h.contact("aus"))
+	}
+	reads(contact.Closed, contact.Open)
+	reads(contact.Open, contact.Open)
+	if !left().Equal(first) {
+		t.Errorf("held and let go: %v, want %v", left(), first)
+	}
+	reads(contact.Cut, contact.Open)
+	if !left().Equal(first) {
+		t.Errorf("a cut line: %v, want %v", left(), first)
+	}
+	reads(contact.Closed, contact.Open)
+	if !left().Equal(h.clock.now) {
+		t.Errorf("pressed again: %v, want %v", left(), h.clock.now)
 	}
 }

@@ -42,6 +42,9 @@ func (r *Room) read(f panel.Facts) {
 		}
 		r.contacts[c.Name] = state
 		r.append("contact.changed", map[string]any{"name": c.Name, "guards": c.Guards, "state": state, "supervised": c.Supervised})
+		if c.Guards == panel.Leave && state == "closed" {
+			r.leaveCall()
+		}
 		if r.isBuilding(c.Name) { // its gateway has published it
 			continue
 		}

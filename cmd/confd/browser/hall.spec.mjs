@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { Person, absent, launch, meets, shots, until } from '../../../firmware/conference/browser/people.mjs'
+import { Person, absent, launch, measured, meets, shots, until } from '../../../firmware/conference/browser/people.mjs'
 import { serve, site } from './confd.mjs'
 
 const skip = absent()
@@ -96,6 +96,16 @@ test('a key leaves, and only a person brings it back', { skip, timeout: 120_000 
   await hall.page.keyboard.press('F9')
   await out()
   await hall.shoot('hall-left')
+  await again()
+})
+
+test('the unit\'s contact leaves, by MQTT, and only a person brings it back', { skip, timeout: 120_000 }, async () => {
+  await hall.on('camera')
+  await hall.on('microphone')
+  const at = Date.now()
+  assert.ok((await fetch(`${server.wall}/test/leave`, { method: 'POST' })).ok)
+  await out()
+  measured(`the hall's own page, the chair's and the wall say that it has left ${Date.now() - at} ms after the unit's word`)
   await again()
 })
 

@@ -290,6 +290,11 @@ func (c *Call) Drop(member, login string) {
 	})
 }
 
+// LeaveHall ends the seat of the room itself: somebody has pressed the hall's button. It comes back by hand alone.
+func (c *Call) LeaveHall() {
+	c.locked(func() { c.end(signal.EndedHall, func(s *Seat) bool { return s.who.Role == roster.Room }) })
+}
+
 // Check asks again who may stay: after a change of what access knows.
 func (c *Call) Check() {
 	c.locked(func() { c.end(signal.EndedRoster, c.mayNot) })

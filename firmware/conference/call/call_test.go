@@ -435,3 +435,20 @@ func TestAlarm(t *testing.T) {
 		t.Errorf("notes %v", s.notes)
 	}
 }
+
+// TestHallLeaves: the hall's button ends the seat of the room and nobody else's, and forwards nothing more to it.
+func TestHallLeaves(t *testing.T) {
+	s := newScene(t, level.Internal)
+	hall := s.join("unit", roster.Room, true)
+	other := s.join("m1", roster.Councillor, true)
+	s.c.LeaveHall()
+	if e := last[*signal.Ended](t, hall); e.Reason != signal.EndedHall || e.Again || e.Text.DE == "" {
+		t.Errorf("ended %+v", e)
+	}
+	if !slices.Contains(s.m.did, "remove "+hall.seat.id) {
+		t.Errorf("media did %v", s.m.did)
+	}
+	if s.c.seats[other.seat.id] == nil {
+		t.Error("a member was ended, too")
+	}
+}

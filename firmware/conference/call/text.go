@@ -23,6 +23,7 @@ var endTexts = map[signal.EndReason]signal.Text{
 	signal.EndedLevel:     {DE: "Die Stufe der Sitzung lässt Ihre Teilnahme nicht zu.", EN: "The level of the session does not allow you to take part."},
 	signal.EndedElsewhere: {DE: "Sie nehmen jetzt in einem anderen Fenster teil.", EN: "You take part in another window now."},
 	signal.EndedServer:    {DE: "Der Konferenzdienst wird neu gestartet. Die Seite verbindet sich von selbst wieder.", EN: "The conference service is restarting. The page connects again by itself."},
+	signal.EndedHall:      {DE: "Im Saal wurde die Taste zum Verlassen gedrückt.", EN: "The button for leaving was pressed in the hall."},
 	signal.EndedLost:      {DE: "Die Verbindung war zu lange unterbrochen. Bitte treten Sie erneut bei.", EN: "The connection was interrupted for too long. Please join again."},
 	signal.EndedLeft:      {DE: "Sie haben die Konferenz verlassen.", EN: "You have left the conference."},
 }

@@ -274,6 +274,7 @@ const (
 	EndedElsewhere EndReason = "elsewhere" // another browser took the seat
 	EndedServer    EndReason = "server"    // stops; come again
 	EndedLost      EndReason = "lost"      // the seat waited in vain
+	EndedHall      EndReason = "hall"      // somebody in the hall pressed its button
 	EndedLeft      EndReason = "left"
 )
 

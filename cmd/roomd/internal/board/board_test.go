@@ -237,7 +237,7 @@ func TestCheck(t *testing.T) {
 		`{"parts":["lamp","power"],"lamp":{"port":"SPI0.0"}}`:                "taken twice",
 		`{"parts":["lamp"],"lamp":{"port":"SPI9.0"}}`:                        "no such pin or port",
 		`{"second_press_reason":"because"}`:                                  "not on the list",
-		`{"switches":[{"name":"a","guards":"cat","pin":"GPIO4"}]}`:           "want window, door or case",
+		`{"switches":[{"name":"a","guards":"cat","pin":"GPIO4"}]}`:           "want window, door, case or leave",
 		`{"switches":[{"name":"window-1","guards":"window","pin":"GPIO4"}]}`: "window-1 is there twice",
 		`{"relays":[{"name":"x","pin":"GPIO23","while":["shut"]}]}`:          "no state",
 		`{"relays":[{"name":"X Y","pin":"GPIO23"}]}`:                         "only a-z",
@@ -286,5 +286,37 @@ func TestHost(t *testing.T) {
 	f.Close()
 	if _, err := hw.Line(f.Name(), 9600); err == nil || errors.Is(err, ErrAbsent) {
 		t.Errorf("a file as a line: %v", err)
+	}
+}
+
+// TestLeaveButton: half a second on the button by which the hall leaves the conference is read as a contact that closes and opens, and a
+// spark is not.
+func TestLeaveButton(t *testing.T) {
+	c := Default()
+	c.Parts, c.Switches = []string{"switches"}, []Switch{{Name: "saal-aus", Guards: panel.Leave, Pin: "GPIO22"}}
+	if err := c.Check(); err != nil {
+		t.Fatal(err)
+	}
+	now, hw := t0, &bench{pins: map[string]*gpiotest.Pin{}}
+	var states []contact.State
+	b := Open(Options{Config: c, Hardware: hw, Health: told{}.health, Now: func() time.Time { return now }, Facts: func(f panel.Facts) {
+		if len(f.Contacts) != 1 || f.Contacts[0].Name != "saal-aus" || f.Contacts[0].Guards != panel.Leave {
+			t.Errorf("read %+v", f.Contacts)
+		} else if s := f.Contacts[0].State; len(states) == 0 || states[len(states)-1] != s {
+			states = append(states, s)
+		}
+	}})
+	defer b.close()
+	for _, press := range []struct {
+		level gpio.Level
+		d     time.Duration
+	}{{gpio.High, time.Second}, {gpio.Low, 20 * time.Millisecond}, {gpio.High, time.Second}, {gpio.Low, 500 * time.Millisecond}, {gpio.High, time.Second}} {
+		hw.pins["GPIO22"].L = press.level
+		for end := now.Add(press.d); now.Before(end); now = now.Add(tick) {
+			b.step(now)
+		}
+	}
+	if states = slices.DeleteFunc(states, func(s contact.State) bool { return s == contact.Unknown }); !slices.Equal(states, []contact.State{contact.Open, contact.Closed, contact.Open}) {
+		t.Errorf("read %v", states)
 	}
 }

@@ -70,7 +70,7 @@ type Lines struct {
 // Line is one of them.
 type Line struct {
 	Name   string `json:"name"`
-	Guards string `json:"guards"` // window, door, case
+	Guards string `json:"guards"` // window, door, case, leave
 	Input  int    `json:"input"`  // of the converter
 }
 
@@ -207,8 +207,8 @@ func (c *Config) Check() error {
 		names[s] = true
 	}
 	guards := func(who, s string) {
-		if s != panel.Window && s != panel.Door && s != panel.Case {
-			fail("%s guards %q, want window, door or case", who, s)
+		if s != panel.Window && s != panel.Door && s != panel.Case && s != panel.Leave {
+			fail("%s guards %q, want window, door, case or leave", who, s)
 		}
 	}
 	for _, l := range c.Lines.Lines {

@@ -293,7 +293,8 @@ func (s *Simulator) sections() (out []string) {
 	return out
 }
 
-var guards = map[string]wall.Text{panel.Window: {DE: "Fenster", EN: "window"}, panel.Door: {DE: "Tür", EN: "door"}, panel.Case: {DE: "Gehäuse", EN: "case"}}
+var guards = map[string]wall.Text{panel.Window: {DE: "Fenster", EN: "window"}, panel.Door: {DE: "Tür", EN: "door"}, panel.Case: {DE: "Gehäuse", EN: "case"},
+	panel.Leave: {DE: "Saal verlässt die Konferenz", EN: "hall leaves the conference"}}
 
 var orders = map[wall.Act]wall.Text{
 	wall.Start: {DE: "Übergabe beginnt", EN: "handover begins"}, wall.Confirm: {DE: "Fortsetzen mit Grund", EN: "go on, with a reason"},
