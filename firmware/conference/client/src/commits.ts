@@ -19,6 +19,8 @@ export interface Order {
 const PICTURES = 1500
 const TURN = 1000
 const WAIT = 8
+// OFTEN is how long a refresh waits that the server finds too much, in ms: it lets one pass in so long.
+const OFTEN = 5000
 
 export class Commits {
   #task: Task | undefined
@@ -43,13 +45,17 @@ export class Commits {
     const g = this.order.group()
     if (g === undefined) return
     this.#refresh = true
-    const later = (ms: number, then: () => void): ReturnType<typeof setTimeout> => setTimeout(() => {
+    void media.then(() => this.#later(g, PICTURES, () => { this.#ready = true }))
+    this.#due = this.#later(g, 2 * PICTURES + Math.min(g.ahead, WAIT) * TURN, () => { this.#due = undefined })
+  }
+
+  // later does something in the same group, and looks what is to be done then.
+  #later (g: Group, ms: number, then: () => void): ReturnType<typeof setTimeout> {
+    return setTimeout(() => {
       if (this.order.group() !== g) return
       then()
       this.order.serial(() => this.pump())
     }, ms)
-    void media.then(() => later(PICTURES, () => { this.#ready = true }))
-    this.#due = later(2 * PICTURES + Math.min(g.ahead, WAIT) * TURN, () => { this.#due = undefined })
   }
 
   // turn says whether the refresh is to be made now.
@@ -92,7 +98,13 @@ export class Commits {
   // cameSecond: the server did not take this device's commit.
   async cameSecond (why: string): Promise<void> {
     this.#flying = false
-    this.order.group()?.giveUp()
+    const g = this.order.group()
+    g?.giveUp()
+    if (why === 'often' && g !== undefined) {
+      this.#ready = false
+      clearTimeout(this.#due)
+      this.#due = this.#later(g, OFTEN, () => { this.#due = undefined })
+    }
     if (why === 'late') this.#task ??= this.#redo
     this.#redo = undefined
     await this.pump()

@@ -99,3 +99,23 @@ test('who has left the group owes it nothing', async (t) => {
   await r.came[0].tail
   assert.equal(r.made, 0)
 })
+
+test('a refresh that the server finds too much waits', async (t) => {
+  const r = await Room.open()
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const [p] = r.came
+  p.commits.owes(new Promise(() => {}))
+  t.mock.timers.tick(3000)
+  await p.tail
+  assert.equal(r.made, 1)
+  r.queue.length = 0
+  await p.commits.cameSecond('often')
+  t.mock.timers.tick(4999)
+  await p.tail
+  assert.equal(r.made, 1, 'not at once again')
+  t.mock.timers.tick(1)
+  await p.tail
+  assert.equal(r.made, 2)
+  await r.serve()
+  assert.deepEqual(r.held, [1])
+})
