@@ -24,6 +24,12 @@ function desktop (colour) {
   }
 }
 
+// remember keeps the page's line to the server, so that the test can say something in the server's place; it runs in the page.
+function remember () {
+  const Line = window.WebSocket
+  window.WebSocket = class extends Line { constructor (...a) { super(...a); window.line = this } }
+}
+
 before(async () => {
   if (skip) return
   server = await Confd.start({ codecs: ['vp9', 'vp8'] })
@@ -60,16 +66,24 @@ const joined = (p, n) => p.inCall(n, 60_000)
 step('the keyboard alone: joining, devices, hand, panels', async () => {
   chair = await Person.come(browser, server, 0, { role: 'chair', scripts: [[desktop, green]] })
   await judged(chair, 'before joining')
+  await chair.page.emulateMedia({ colorScheme: 'dark' })
+  await judged(chair, 'before joining, dark')
   await chair.join()
   await joined(chair, 1)
+  const gone = await Person.come(browser, server, 4)
+  await gone.join()
+  await chair.page.getByText('Es warten (1)').waitFor()
+  await judged(chair, 'somebody waits, dark')
+  await chair.page.emulateMedia({ colorScheme: 'light' })
+  await gone.page.click('button.main') // leaves
+  await chair.page.locator('.knocks').waitFor({ state: 'hidden' })
+  await gone.close()
   keys = await Person.come(browser, server, 2, { alone: false })
   const { page } = keys
+  assert.equal(await page.locator('input[name=alone]').count(), 0, 'an internal session asks for no declaration')
   await page.focus('#name')
-  await page.keyboard.press('Tab') // to the declaration
-  await page.keyboard.press('Space')
-  assert.equal(await page.isChecked('input[name=alone]'), true)
   await page.keyboard.press('Enter')
-  await chair.page.locator('.knocks button.main').first().waitFor()
+  await chair.page.locator('.knocks', { hasText: 'Mitglied m-2' }).getByText('angemeldet mit Einladungslink').waitFor() // of the verified binding
   await chair.page.focus('.knocks button.main')
   await chair.page.keyboard.press('Enter')
   await joined(keys, 2)
@@ -97,8 +111,14 @@ step('the keyboard alone: joining, devices, hand, panels', async () => {
   await page.waitForFunction(() => document.activeElement?.getAttribute('data-tool') === 'chat')
 })
 
+// under finds which buttons of the bar a finger does not reach where they are.
+const unreached = (p) => p.page.evaluate(() => [...document.querySelectorAll('.bar button, .bar select')].filter((b) => {
+  const { left, top, width, height } = b.getBoundingClientRect()
+  return document.elementFromPoint(left + width / 2, top + height / 2)?.closest('button, select') !== b
+}).map((b) => b.textContent))
+
 step('a telephone, 360 pixels wide, and VP9 both ways', async () => {
-  phone = await Person.come(browser, server, 3, { viewport: { width: 360, height: 740 } })
+  phone = await Person.come(browser, server, 3, { viewport: { width: 360, height: 740 }, scripts: [[remember]] })
   await judged(phone, 'before joining, narrow')
   await phone.join()
   await chair.admit()
@@ -122,12 +142,22 @@ step('a telephone, 360 pixels wide, and VP9 both ways', async () => {
   assert.deepEqual({ small, outside }, { small: 0, outside: 0 }, 'buttons that a finger does not find')
   await judged(phone, 'in the call, narrow')
   await phone.shoot('forms-phone')
+  for (const name of ['people', 'chat']) {
+    await phone.toggle(name)
+    assert.deepEqual(await unreached(phone), [], `with ${name} open`)
+    await phone.shoot(`forms-phone-${name}`)
+    await phone.page.getByRole('button', { name: 'Schließen' }).click()
+    assert.equal(await phone.page.locator('.panel').isVisible(), false)
+  }
 })
 
 step('no pictures: none is sent to who wants none, and they come back', async () => {
   const { page } = phone
   const leaf = await chair.leaf()
-  for (let n = 0; n < 3 && !await page.evaluate(() => document.querySelector('[data-tool=view]').textContent.includes('Ton')); n++) await phone.toggle('view')
+  for (const says of ['Sprechende groß', 'Nur Ton']) { // what it will do
+    assert.equal(await page.locator('[data-tool=view]').innerText(), says)
+    await phone.toggle('view')
+  }
   await until('no picture is shown', async () => (await page.locator('.tile[data-mode=live]:not([data-own])').count()) === 0)
   await until('none is sent', async () => {
     const a = (await phone.counts(leaf)).ok
@@ -137,6 +167,62 @@ step('no pictures: none is sent to who wants none, and they come back', async ()
   await until('the voice goes on', async () => Math.abs(((await phone.hears(leaf))?.hz ?? 0) - chair.hz) < 12)
   await phone.toggle('view')
   await until('the picture is back', async () => near((await phone.sees(leaf))?.colour, chair.colour))
+})
+
+step('a picture that the server has paused says why, with the name', async () => {
+  const { page } = phone
+  const leaf = await chair.leaf()
+  const tile = page.locator(`.tile[data-leaf="${leaf}"][data-source=camera]`)
+  const track = await page.evaluate((leaf) => { const c = window.conference; return c.tracks.find((x) => x.leaf === leaf && x.source === 'camera').track }, leaf)
+  await page.evaluate((track) => { window.conference.asks.prefer([track]) }, track) // it stops coming, and the server's word follows
+  const flow = (paused) => page.evaluate((paused) => { window.line.dispatchEvent(new MessageEvent('message', { data: JSON.stringify({ type: 'flow', down: 200_000, paused }) })) }, paused)
+  await until('the tile says why', async () => { await flow([track]); return await tile.getByText('Bild angehalten: Ihre Leitung').isVisible() }) // the server's own word comes between
+  await tile.getByText('Person 0').waitFor()
+  await page.evaluate(() => { window.conference.asks.prefer() })
+  await flow([])
+  await until('the picture is back', async () => near((await phone.sees(leaf))?.colour, chair.colour))
+})
+
+step('the other language, without leaving the call', async () => {
+  const { page } = phone
+  const leaf = await phone.leaf()
+  await phone.toggle('chat')
+  await page.fill('input[name=message]', 'halb')
+  await page.getByRole('link', { name: 'English' }).click()
+  await page.getByRole('button', { name: 'Participants' }).waitFor()
+  assert.deepEqual(await page.evaluate(() => [document.documentElement.lang, window.conference.leaf, window.conference.phase, document.querySelector('input[name=message]').value]), ['en', leaf, 'in', 'halb'])
+  await until('pictures go on', async () => near((await phone.sees(await chair.leaf()))?.colour, chair.colour))
+  await page.getByRole('link', { name: 'Deutsch' }).click()
+  await phone.toggle('chat')
+})
+
+step('hands in their order; the floor is given and taken', async () => {
+  await phone.toggle('hand')
+  await chair.toggle('people')
+  const list = chair.page.locator('.panel ol li > span:first-child')
+  await until('both hands', async () => (await list.allInnerTexts()).join() === 'Person 2,Person 3')
+  await judged(chair, 'participants, as chair')
+  await chair.shoot('forms-hands')
+  await chair.page.locator('.panel ol button.main').first().click()
+  await keys.page.locator('.state', { hasText: 'Sie haben das Wort.' }).waitFor()
+  const tile = phone.page.locator(`.tile[data-leaf="${await keys.leaf()}"][data-floor]`)
+  await tile.waitFor()
+  await until('one hand', async () => (await list.allInnerTexts()).join() === 'Person 3')
+  await chair.page.click('[data-do=floor-off]')
+  await tile.waitFor({ state: 'detached' })
+  assert.equal(await keys.page.locator('.state').innerText(), '')
+})
+
+step('the chair turns a microphone off; a councillor\'s order is nobody\'s', async () => {
+  const order = (p, leaf) => p.page.evaluate((leaf) => window.conference.say({ t: 'mute', leaf }), leaf)
+  await order(keys, await phone.leaf())
+  await keys.page.evaluate(() => window.conference.say({ t: 'chat', text: 'nach der Anordnung', at: Date.now() }))
+  await until('what came after it is there', async () => (await phone.page.evaluate(() => window.conference.chat.at(-1)?.text)) === 'nach der Anordnung')
+  assert.equal(await phone.page.evaluate(() => window.conference.self.mic), true)
+  await chair.page.click(`[data-do="mute-${await phone.leaf()}"]`)
+  await phone.page.waitForFunction(() => !window.conference.self.mic && window.conference.track('microphone') === undefined)
+  await phone.page.locator('.notes', { hasText: 'Person 0 hat Ihr Mikrofon ausgeschaltet.' }).waitFor()
+  for (const p of [chair, phone]) await p.page.locator('.where', { hasText: /Netz: (gut|mittel|schwach)/ }).waitFor()
 })
 
 step('a screen is shared', async () => {
@@ -158,6 +244,7 @@ step('a laptop in the hall hears nothing and sends no sound', async () => {
   assert.equal(await hall.page.locator('[data-tool=microphone], [data-tool=camera]').count(), 0)
   assert.equal(await hall.page.evaluate(() => window.conference.tracks.filter((t) => t.source === 'microphone').length), 0)
   await judged(hall, 'in the hall')
+  await chair.shoot('forms-chair')
 })
 
 step('a member gets no hall\'s screen by an address', async () => {

@@ -54,7 +54,7 @@ const distant = { proxy: undefined, prepare: async (context) => { await prepare(
 // rejoin has a page that was loaded anew join, without anybody's doing elsewhere, and turn its devices on.
 async function rejoin (p) {
   await p.page.fill('#name', p.name)
-  await p.page.check('input[name=alone]')
+  if (await p.page.locator('input[name=alone]').count() > 0) await p.page.check('input[name=alone]')
   await p.join()
 }
 

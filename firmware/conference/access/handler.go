@@ -120,6 +120,8 @@ type about struct {
 	Lobby   bool           `json:"lobby"` // past the lobby
 	Reason  level.Reason   `json:"reason,omitempty"`
 	Rights  []level.Right  `json:"rights"`
+
+	Declaration bool `json:"declaration"` // the level asks whether somebody else is in the room
 }
 
 // errorTexts are what people read; the slug is for programs. The first that fits counts.
@@ -258,9 +260,10 @@ func (s *Service) me(_ http.ResponseWriter, r *http.Request, a ask) (answer, err
 }
 
 func (s *Service) about(id Identity) *about {
-	v := s.rule(id.Room).Decide(id.Person())
+	rule := s.rule(id.Room)
+	v := rule.Decide(id.Person())
 	out := &about{Room: id.Room, Member: id.Member, Role: string(id.Role), Factors: id.Factors, Enrol: id.Enrol, HasCode: s.hasCode(id.Member),
-		May: v.May, Lobby: v.Lobby, Reason: v.Reason, Rights: []level.Right{}}
+		May: v.May, Lobby: v.Lobby, Reason: v.Reason, Rights: []level.Right{}, Declaration: rule.Declaration}
 	for _, right := range level.Rights {
 		if level.May(id.Role, right) {
 			out.Rights = append(out.Rights, right)

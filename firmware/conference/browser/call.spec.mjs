@@ -84,13 +84,30 @@ step('plaintext that the server puts in is seen by nobody, and said', async () =
   await until('the picture is back', async () => near((await a.sees(leaf))?.colour, b.colour))
 })
 
+step('a warning stays while news goes, until it is put away', async () => {
+  const { page } = people[0]
+  const warning = page.locator('.warnings [data-what=frames]')
+  assert.equal(await warning.count(), 1, 'one line for what is the same')
+  await page.evaluate(() => { for (let n = 0; n < 8; n++) window.conference.on.note({ what: 'joined', who: `Person ${n}` }) })
+  await page.locator('.notes [data-what=joined]').first().waitFor()
+  await until('news has gone', async () => await page.locator('.notes p').count() === 0)
+  await warning.getByText('unverschlüsselt').waitFor()
+  await page.focus('.warnings [data-what=frames] button')
+  await page.keyboard.press('Enter')
+  assert.equal(await warning.count(), 0)
+})
+
 step('who is removed reads nothing more, though the server goes on sending', async () => {
   const [a, b, gone] = people
   const leaf = await gone.leaf()
   const code = await a.code()
   await server.evil({ Keep: true })
   await a.toggle('people')
-  await a.page.locator(`[data-do="remove-${leaf}"]`).click()
+  const remove = a.page.locator(`[data-do="remove-${leaf}"]`)
+  await remove.dblclick()
+  await remove.getByText('Wirklich? Entfernen').waitFor() // a double click is one press
+  assert.equal(await gone.page.evaluate(() => window.conference.phase), 'in')
+  await until('a press of its own', async () => { await remove.click({ timeout: 1000 }).catch(() => {}); return await gone.page.evaluate(() => window.conference.phase) === 'over' })
   await gone.page.locator('.lead', { hasText: 'Sie wurden aus dem Gespräch entfernt' }).waitFor()
   assert.equal(await gone.page.locator('video').count(), 0, 'no picture stands')
   assert.equal(await gone.page.evaluate(() => window.conference.media), undefined)

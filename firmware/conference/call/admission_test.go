@@ -327,3 +327,23 @@ func TestChairWithoutAChair(t *testing.T) {
 		}
 	}
 }
+
+// TestWaiting: who may let in is told who waits in the lobby, and when they have gone again; nobody else is.
+func TestWaiting(t *testing.T) {
+	s, chair, a, _ := meet(t, level.Internal)
+	lobby := s.join("c", roster.Councillor, true)
+	s.tick(200e6)
+	if st := last[*signal.State](t, chair); !slices.Equal(st.Waiting, []string{lobby.seat.ID()}) {
+		t.Errorf("the chair is told of %q", st.Waiting)
+	}
+	for _, who := range []*out{a, lobby} {
+		if st := last[*signal.State](t, who); st.Waiting != nil {
+			t.Errorf("%s is told of %q", who.name, st.Waiting)
+		}
+	}
+	s.c.Drop("c", "c")
+	s.tick(200e6)
+	if st := last[*signal.State](t, chair); st.Waiting != nil {
+		t.Errorf("who has gone still waits: %q", st.Waiting)
+	}
+}

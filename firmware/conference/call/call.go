@@ -428,9 +428,19 @@ func (c *Call) tell() {
 	c.dirty, c.sent = false, now
 	c.version++
 	st := c.state()
-	l := signal.NewLetter(st)
+	door := *st // who lets in learns from it who has gone again
+	for _, s := range c.ordered() {
+		if s.lobby {
+			door.Waiting = append(door.Waiting, s.id)
+		}
+	}
+	l, admits := signal.NewLetter(st), signal.NewLetter(&door)
 	for _, s := range c.seats {
-		if !s.lobby {
+		switch {
+		case !s.lobby && level.May(s.who.Role, level.Admit):
+			s.post(admits)
+			continue
+		case !s.lobby:
 			s.post(l)
 			continue
 		}

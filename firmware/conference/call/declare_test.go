@@ -1,6 +1,7 @@
 package call
 
 import (
+	"errors"
 	"reflect"
 	"testing"
 
@@ -61,4 +62,22 @@ func TestDeclared(t *testing.T) {
 	}
 	s.say(chair, "end", &signal.End{})
 	tells("nobody is spoken of after the call", 0)
+}
+
+// TestUndeclared: where the level asks for the declaration, who has not made it does not come in, and is told why.
+func TestUndeclared(t *testing.T) {
+	s, _, _, _ := meet(t, level.Nonpublic)
+	join := func(hello *signal.Hello) error {
+		_, err := s.c.Join(Identity{Login: "c", Member: "c", Role: roster.Councillor, OnRoster: true}, level.Verdict{May: true}, hello, &out{name: "c", scene: s})
+		return err
+	}
+	var r *Refusal
+	if err := join(&signal.Hello{Protocol: 1}); !errors.As(err, &r) || r.Refused.Reason != signal.RefusedDeclare {
+		t.Errorf("without the declaration: %v", err)
+	}
+	for _, hello := range []*signal.Hello{{Protocol: 1, Companion: true}, {Protocol: 1, Declaration: true}} { // a laptop in the hall has no room of its own
+		if err := join(hello); err != nil {
+			t.Errorf("%+v: %v", hello, err)
+		}
+	}
 }

@@ -391,6 +391,7 @@ func (s *Seat) aboutOthers(name string, m signal.Message) *signal.Error {
 		o.send(r.Refused)
 		o.close()
 		delete(c.seats, o.id)
+		c.dirty = true // whoever else may let in need not any more
 	case *signal.Remove:
 		o := c.seats[m.Participant]
 		if o == nil || o.who.Role == roster.Chair && s.who.Role != roster.Chair {

@@ -106,6 +106,7 @@ type State struct {
 	Declare    bool         `json:"declare,omitempty"` // the session asks everybody whether they are alone in their room
 	Floor      string       `json:"floor,omitempty"`   // participant
 	Stream     *StreamState `json:"stream,omitempty"`  // while the chair has opened it
+	Waiting    []string     `json:"waiting,omitempty"` // participants in the lobby; only for who may let them in
 	People     []Person     `json:"people"`
 	Tracks     []Track      `json:"tracks"`
 }

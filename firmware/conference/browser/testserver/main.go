@@ -154,7 +154,7 @@ func (s *server) me(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusUnauthorized, map[string]any{"error": "signed-out"})
 		return
 	}
-	answer(w, http.StatusOK, map[string]any{"identity": map[string]any{"room": room, "member": member, "role": role, "factors": []string{"sso", "totp"}, "may": true, "lobby": role != roster.Chair, "rights": rights(role)}})
+	answer(w, http.StatusOK, map[string]any{"identity": map[string]any{"room": room, "member": member, "role": role, "factors": []string{"sso", "totp"}, "may": true, "lobby": role != roster.Chair, "declaration": level.For(s.level).Declaration, "rights": rights(role)}})
 }
 
 func (s *server) bind(w http.ResponseWriter, r *http.Request) {

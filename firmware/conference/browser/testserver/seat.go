@@ -151,8 +151,11 @@ func (s *server) leaf(id string) int { return slices.Index(s.leaves, id) }
 // state sends everyone the whole state.
 func (s *server) state() {
 	s.ver++
-	st := signal.State{Version: s.ver, Level: s.level, Encryption: signal.EndToEnd, Group: s.group, Epoch: s.epoch, People: []signal.Person{}, Tracks: []signal.Track{}}
+	st := signal.State{Version: s.ver, Level: s.level, Encryption: signal.EndToEnd, Declare: level.For(s.level).Declaration, Group: s.group, Epoch: s.epoch, People: []signal.Person{}, Tracks: []signal.Track{}}
 	for _, p := range s.seats {
+		if !p.removed && p.lobby {
+			st.Waiting = append(st.Waiting, p.id)
+		}
 		if !p.removed && !p.lobby {
 			st.People = append(st.People, signal.Person{ID: p.id, Member: p.member, Role: p.role, Leaf: s.leaf(p.id), Hand: p.hand, Here: p.here, Companion: p.companion, Declaration: p.declare, Muted: p.muted})
 		}

@@ -177,7 +177,7 @@ export function judge (server: Uint8Array, room: string, origin: string, level: 
       let known = seen.get(name)
       if (known === undefined) {
         known = verifyBinding(new TextDecoder().decode(identity), { server, room, key, origin, level: level(), now: now() })
-          .then((c) => ({ member: c.member, role: c.role, passkey: c.passkey === null ? '' : hex(c.passkey), binding: identity, signatureKey: c.key }))
+          .then((c) => ({ member: c.member, role: c.role, passkey: c.passkey === null ? '' : hex(c.passkey), binding: identity, signatureKey: c.key, factors: c.factors }))
         known.catch(() => seen.delete(name))
         seen.set(name, known)
       }

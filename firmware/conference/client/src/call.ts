@@ -12,7 +12,7 @@ import { Consent } from './consent'
 import { Door } from './door'
 import type { Bound } from './entry'
 import type { Source } from './frames'
-import { Group, newTicket, sign, type Device, type Judge, type Member, type Ticket, type Turn } from './group'
+import { Group, newTicket, sign, type Device, type Identity, type Judge, type Member, type Ticket, type Turn } from './group'
 import { handKeys, heardFirst } from './keys'
 import { Lifeline, type Dial } from './lifeline'
 import { Media, type Incoming } from './media'
@@ -28,7 +28,7 @@ import type { TrackCount } from './wire'
 export type Phase = 'connecting' | 'lobby' | 'waiting' | 'in' | 'lost' | 'over'
 
 export type NoteWhat = 'sealed' | 'joined' | 'left' | 'frames' | 'commit' | 'tripwire' | 'muted' | 'please-mute' | 'passkey' | 'level' | 'server' | 'stream-on' | 'stream-off'
-export interface Note { what: NoteWhat, who?: string, by?: string, detail?: string, text?: Text }
+export interface Note { what: NoteWhat, who?: string, role?: string, by?: string, detail?: string, text?: Text }
 
 export interface Options { url: string, workerUrl: string, origin: string, device: Device, bound: Bound, self: Self }
 
@@ -48,6 +48,7 @@ export class Call {
   state: State | undefined
   code = ''
   speakers: string[] = []
+  paused: readonly string[] = [] // tracks that the server does not send here just now
   stuck = false
   media: Media | undefined
   self: Self
@@ -90,7 +91,7 @@ export class Call {
       this.on.note({ what: 'muted', who: this.nameOf(by.leaf) })
     },
     removed: (by, member) => { this.#removed(by.role, member) },
-    joined: (leaf) => { this.on.note({ what: 'joined', who: this.nameOf(leaf) }) },
+    joined: (leaf) => { this.on.note({ what: 'joined', who: this.selves.get(leaf)?.name, role: this.member(leaf)?.role }) },
     changed: () => { this.on.changed() }
   })
 
@@ -132,6 +133,7 @@ export class Call {
   }
 
   get knocks (): ReadonlyMap<string, Knock> { return this.#door.knocks }
+  get knockers (): ReadonlyMap<string, Identity> { return this.#door.who }
   get chat (): readonly Chat[] { return this.#speech.chat }
   get selves (): ReadonlyMap<number, Self> { return this.#speech.selves }
   get members (): Member[] { return this.#group?.members ?? [] }
@@ -196,6 +198,7 @@ export class Call {
       case 'welcome': await this.#welcomed(m); break
       case 'delivered': if (m.group === this.#groupId) await this.#speech.delivered(fromBase64(m.message)); break
       case 'speakers': this.speakers = m.speakers ?? []; break
+      case 'flow': this.paused = m.paused ?? []; break
       case 'please-mute': this.on.note({ what: 'please-mute', who: this.#nameOfParticipant(m.from) }); break
       case 'alarm':
         if (m.track === '') this.on.note({ what: 'server', who: this.#nameOfParticipant(m.participant), text: m.text }) // of the group, not of media
@@ -203,10 +206,8 @@ export class Call {
         break
       case 'error':
         console.warn('conference: the server says', m.to, m.why)
-        if (m.why === 'admission') {
-          this.#door.lost()
-          this.on.note({ what: 'server', text: m.text })
-        }
+        if (m.to === 'admit') this.#door.refused()
+        if (m.to === 'admit' || m.to === 'refuse') this.on.note({ what: 'server', text: m.text })
         break
     }
   }
@@ -338,7 +339,7 @@ export class Call {
     if ((this.state?.stream === undefined) !== (s.stream === undefined)) this.on.note({ what: s.stream === undefined ? 'stream-off' : 'stream-on' })
     this.state = s
     this.#present()
-    this.#door.seen(s.people)
+    this.#door.seen(s.people, s.waiting)
     const another = s.group !== undefined && this.#groupId !== '' && s.group !== this.#groupId
     if (this.#group !== undefined && (another || this.#group.unsigned && this.#level !== 'public')) {
       // the server has the group made anew, or must: an open one is none for a stricter level
@@ -470,6 +471,7 @@ export class Call {
     this.#ticket = undefined
     this.#commits.clear()
     this.#speech.clear()
+    this.paused = []
     this.code = ''
   }
 

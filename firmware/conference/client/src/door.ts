@@ -6,7 +6,7 @@
 import { fromBase64, hex, utf8, type Bytes } from './bytes'
 import { MAX_ADMISSION, signAdmission } from './binding'
 import { Known } from './known'
-import { Group, type Judge, type Ticket } from './group'
+import { Group, type Identity, type Judge, type Ticket } from './group'
 import type { Joined, Knock, Person, ToServer } from './signal'
 
 // House is what a door is in: the call, as far as a door needs it.
@@ -26,6 +26,8 @@ export interface House {
 
 export class Door {
   readonly knocks = new Map<string, Knock>() // by participant
+  readonly who = new Map<string, Identity>() // of those who knock, by participant: what their own binding says, verified
+  #asked = new Map<string, Knock>() // the server was asked to let them in, and they are not in yet
   #admitted = new Known() // members this chair's device has let in
   #words = new Map<string, { to: string, at: number }>() // key packages that it has signed for, in which group, and when
 
@@ -38,10 +40,18 @@ export class Door {
   knocked (k: Knock): void {
     if (k.package === undefined && !k.lobby || this.#spoken(k)) return
     this.knocks.set(k.participant, k)
-    this.house.serial(() => this.#again(k))
+    this.house.serial(async () => { await this.#look(k); await this.#again(k) })
   }
 
-  // lost: what was signed may not have come to the server, or was not taken; it may be asked for again.
+  // look reads who knocks from their binding: what the server says of them is not believed.
+  async #look (k: Knock): Promise<void> {
+    if (k.package === undefined) return
+    const who = await Group.identityOf(fromBase64(k.package), this.house.judge()).catch(() => undefined)
+    if (who === undefined) this.who.delete(k.participant)
+    else this.who.set(k.participant, who)
+  }
+
+  // lost: what was signed may not have come to the server; it may be asked for again.
   lost (): void { this.#words.clear() }
 
   // spoken tells whether this device's word for a key package is with the server, and holds in this group; or they are in.
@@ -58,19 +68,28 @@ export class Door {
     for (const k of this.knocks.values()) await this.#again(k)
   }
 
-  // seen: who has been taken in waits no more; for a clerk, whom the chair's device is still to take in does not, either.
-  seen (people: readonly Person[]): void {
-    for (const p of people) if (p.leaf >= 0 || !this.#chair) this.knocks.delete(p.id)
+  // seen: who has been taken in waits no more, and who has gone does not; for a clerk, whom the chair's device is still to take in
+  // does not, either. lobby is who waits there.
+  seen (people: readonly Person[], lobby: readonly string[] = []): void {
+    const wait = new Set([...lobby, ...people.filter((p) => p.leaf < 0 && this.#chair).map((p) => p.id)])
+    const near = new Set([...lobby, ...people.filter((p) => p.leaf < 0).map((p) => p.id)])
+    for (const id of this.knocks.keys()) if (!wait.has(id)) { this.knocks.delete(id); this.who.delete(id) }
+    for (const id of this.#asked.keys()) if (!near.has(id)) this.#asked.delete(id)
     this.#inside = new Set(people.filter((p) => p.leaf >= 0).map((p) => p.id))
+  }
+
+  // refused: the server did not take the word for somebody, and does not say whom: who was asked for and is not in waits again, and
+  // is signed for anew.
+  refused (): void {
+    this.#words.clear()
+    for (const [id, k] of this.#asked) this.knocks.set(id, k)
+    this.#asked.clear()
   }
 
   // forget: who was removed does not come back by itself.
   forget (member: string): void { this.#admitted.forget(member) }
 
-  clear (): void {
-    this.knocks.clear()
-    this.#words.clear()
-  }
+  clear (): void { for (const m of [this.knocks, this.who, this.#asked, this.#words]) m.clear() }
 
   // again lets in by itself whom this device has let in before.
   async #again (k: Knock): Promise<void> {
@@ -104,7 +123,7 @@ export class Door {
     const admission = await signAdmission(house.sign, house.seat()!.room, { group: g.id, ref, binding }, Date.now())
     const who = await Group.identityOf(fromBase64(k.package!), house.judge())
     this.#admitted.note(who)
-    this.knocks.delete(k.participant)
+    this.#off(k)
     this.#words.set(k.package!, { to: hex(g.id), at: Date.now() })
     house.send({ type: 'admit', participant: k.participant, admission })
     house.changed()
@@ -115,9 +134,14 @@ export class Door {
     const k = this.knocks.get(participant)
     if (k === undefined) return
     if (this.#chair && k.package !== undefined) { this.house.serial(() => this.#sign(k)); return }
-    this.knocks.delete(participant)
+    this.#off(k)
     this.house.send({ type: 'admit', participant })
     this.house.changed()
+  }
+
+  #off (k: Knock): void {
+    this.knocks.delete(k.participant)
+    this.#asked.set(k.participant, k)
   }
 
   refuse (participant: string): void {

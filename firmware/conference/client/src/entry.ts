@@ -2,7 +2,7 @@
 // passkey, the passkey itself signs the key (docs/conference-access.md).
 import { fromBase64, toBase64, type Bytes } from './bytes'
 
-export interface Identity { room: string, member: string, role: string, factors: string[], may: boolean, lobby: boolean, reason?: string, rights: string[] }
+export interface Identity { room: string, member: string, role: string, factors: string[], may: boolean, lobby: boolean, reason?: string, rights: string[], declaration?: boolean }
 
 export class EntryError extends Error {
   constructor (readonly slug: string, text: string) { super(text); this.name = 'EntryError' }

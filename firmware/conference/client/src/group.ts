@@ -41,7 +41,7 @@ export function suiteFor (seats: number, allowed: readonly MlsSuite[] = ['xwing'
 export const isOpen = (id: Uint8Array): boolean => (id[0]! & 1) === 1
 
 // Identity is what a leaf's binding says, checked: passkey is '' without one, signatureKey the leaf's own.
-export interface Identity { member: string, role: string, passkey: string, binding: Uint8Array, signatureKey: Uint8Array }
+export interface Identity { member: string, role: string, passkey: string, binding: Uint8Array, signatureKey: Uint8Array, factors?: readonly string[] }
 
 // Judge decides about identities. The real one is in binding.ts.
 export interface Judge {

@@ -1,17 +1,21 @@
 // Page draws the conference for people: before, lobby, call, end. German first.
-import { veil, veils, type Veil } from './background'
+import type { Veil } from './background'
 import { Call, type Note } from './call'
-import { canShare, meter, openCamera, openMicrophone, openScreen, tone } from './devices'
+import { behind, deviceCheck, hide } from './check'
+import { twice } from './confirm'
+import { canShare, openCamera, openMicrophone, openScreen } from './devices'
 import { h, icon, set, text } from './dom'
 import { EntryError, bind, me, type Identity } from './entry'
 import { newDevice } from './group'
 import { supported } from './media'
+import { Notes, news, noteLine } from './notes'
 import { panel, type PanelName } from './panel'
+import { netWord } from './quality'
 import { RecordBar } from './recordbar'
 import { Tiles } from './tiles'
 import { english, setLang, t, word } from './text'
 import type { Source } from './frames'
-import { waitsForChair } from './waiting'
+import { lead } from './waiting'
 import type { Self } from './words'
 
 const params = new URLSearchParams(location.search)
@@ -24,8 +28,13 @@ const bundle = document.querySelector<HTMLMetaElement>('meta[name=bundle]')?.con
 const roomName = document.querySelector<HTMLMetaElement>('meta[name=room]')?.content || room // as the server calls it
 
 setLang(params.get('lang') === 'en' || (params.get('lang') === null && !navigator.language.toLowerCase().startsWith('de') && navigator.language.toLowerCase().startsWith('en')) ? 'en' : 'de')
-document.documentElement.lang = english() ? 'en' : 'de'
-document.title = `${t('title')} · ${roomName}`
+const label = (): void => {
+  document.documentElement.lang = english() ? 'en' : 'de'
+  document.title = `${t('title')} · ${roomName}`
+}
+label()
+
+let redraw: (() => void) | undefined // in the call, and while waiting for it: the language changes without leaving
 
 const bytesOf = (hash: string): string => hash.replace(/(.{4})(?=.)/g, '$1 ')
 
@@ -39,7 +48,18 @@ function foot (): HTMLElement {
   const other = new URL(location.href)
   other.searchParams.set('lang', english() ? 'de' : 'en')
   return h('footer', {}, h('details', {}, h('summary', {}, `${t('bundle')}: ${bytesOf(bundle).slice(0, 9)} …`), h('code', {}, bytesOf(bundle)), h('p', {}, t('bundleHint'))),
-    h('a', { href: other.pathname + other.search, lang: english() ? 'de' : 'en' }, english() ? 'Deutsch' : 'English'))
+    h('a', { href: other.pathname + other.search, lang: english() ? 'de' : 'en', click: (e) => { change(e, other) } }, english() ? 'Deutsch' : 'English'))
+}
+
+// change says everything in the other language where the page stands; before joining, it is loaded anew.
+function change (e: Event, other: URL): void {
+  if (redraw === undefined) return
+  e.preventDefault()
+  setLang(english() ? 'de' : 'en')
+  history.replaceState(null, '', other)
+  label()
+  redraw()
+  app.querySelector<HTMLElement>('footer a')?.focus()
 }
 
 // --- before ----------------------------------------------------------------------------------------
@@ -60,8 +80,8 @@ async function before (): Promise<void> {
   if (kiosk) { await enter({ name: word('role', 'room'), mic: false, cam: false, screen: false, alone: true, mode: 'room' }, 'none'); return }
   const name = h('input', { id: 'name', name: 'name', maxlength: 60, required: true, autocomplete: 'name', 'aria-describedby': 'name-hint' })
   name.value = sessionStorage.getItem('name') ?? ''
-  const alone = h('input', { type: 'checkbox', name: 'alone' })
-  const companion = h('input', { type: 'checkbox', name: 'companion' })
+  const alone = h('input', { type: 'checkbox', name: 'alone', required: id.declaration === true })
+  const companion = h('input', { type: 'checkbox', name: 'companion', change: () => { alone.required = id.declaration === true && !companion.checked } })
   const hidden = behind('none', () => { check.stop() })
   const fault = h('p', { class: 'fault', role: 'alert' })
   const button = h('button', { class: 'main' }, t('join'))
@@ -82,7 +102,7 @@ async function before (): Promise<void> {
   },
   h('h1', {}, roomName), h('p', { class: 'soft' }, `${word('role', id.role)} · ${t('offHint')}`),
   h('label', { for: 'name' }, t('name')), name, h('p', { id: 'name-hint', class: 'soft' }, t('nameHint')),
-  h('label', { class: 'tick' }, alone, h('span', {}, t('alone'))), h('label', { class: 'tick' }, companion, h('span', {}, t('companion'))),
+  ...(id.declaration === true ? [h('label', { class: 'tick' }, alone, h('span', {}, t('alone'))), h('p', { class: 'soft' }, t('aloneHint'))] : []), h('label', { class: 'tick' }, companion, h('span', {}, t('companion'))),
   h('label', { for: 'behind' }, t('behind')), hidden, h('p', { class: 'soft' }, t('behindHint')),
   check.root, fault, button)
   app.replaceChildren(h('main', { class: 'before' }, form), foot())
@@ -99,40 +119,6 @@ function outOfHall (line: string): void {
   app.querySelector<HTMLElement>('button.main')?.focus() // for a keyboard
 }
 
-// behind lets people choose what is seen of what is behind them.
-function behind (now: Veil, chosen: (v: Veil) => void): HTMLSelectElement {
-  const label: Record<Veil, string> = { none: t('veilNone'), blur: t('veilBlur'), neutral: t('veilNeutral'), whole: t('veilWhole') }
-  const s = h('select', { id: 'behind', name: 'behind', 'aria-label': t('behind'), change: () => { chosen(s.value as Veil) } }, ...veils.map((v) => h('option', { value: v, selected: v === now }, label[v])))
-  return s
-}
-
-function deviceCheck (how: () => Veil): { root: HTMLElement, stop: () => void } {
-  const video = h('video', { autoplay: true, playsinline: true, muted: true, hidden: true, 'aria-label': t('camera') })
-  video.muted = true
-  const bar = h('meter', { min: 0, max: 1, value: 0, hidden: true, 'aria-label': t('micLevel') })
-  const fault = h('p', { class: 'fault', role: 'alert' })
-  const ends: Array<() => void> = []
-  let round = 0 // what is opened for a check that is over is closed again
-  const stop = (): void => { round++; for (const end of ends.splice(0)) end(); video.hidden = bar.hidden = true; video.srcObject = null }
-  const camera = h('button', { type: 'button', click: () => {
-    text(fault, '')
-    stop()
-    const mine = round
-    const show = (track: MediaStreamTrack): void => { if (mine !== round) { track.stop(); return } ends.push(() => { track.stop() }); video.srcObject = new MediaStream([track]); video.hidden = false }
-    openCamera(how() !== 'none').then((track) => hide(track, how(), (_, instead) => { text(fault, t('fBehind')); show(instead) })).then(show, () => { text(fault, t('fCamera')) })
-  } }, t('checkCamera'))
-  const mic = h('button', { type: 'button', click: () => {
-    text(fault, '')
-    openMicrophone().then((track) => { ends.push(meter(track, (v) => { bar.value = v })); bar.hidden = false }, () => { text(fault, t('fMicrophone')) })
-  } }, t('checkMic'))
-  const root = h('details', { class: 'check' }, h('summary', {}, t('check')), h('p', { class: 'soft' }, t('checkHint')),
-    h('div', { class: 'row' }, camera, mic, h('button', { type: 'button', click: () => { tone() } }, t('checkSound')), h('button', { type: 'button', click: stop }, t('checkStop'))), video, bar, fault)
-  return { root, stop }
-}
-
-const hide = async (camera: MediaStreamTrack, how: Veil, failed: (given: MediaStreamTrack | undefined, instead: MediaStreamTrack) => void): Promise<MediaStreamTrack> =>
-  how === 'none' ? camera : await veil(camera, how, (why, given, instead) => { console.warn('conference: background:', why); failed(given, instead) })
-
 function message (line: string, action?: [string, () => void], more?: string): void {
   app.replaceChildren(h('main', { class: 'before' }, h('div', { class: 'card', role: 'status' }, h('h1', {}, roomName), h('p', { class: 'lead' }, line), more !== undefined && h('p', { class: 'soft' }, more),
     action && h('button', { class: 'main', click: action[1] }, action[0]))), foot())
@@ -145,6 +131,7 @@ async function enter (self: Self, how: Veil): Promise<void> {
   const url = `${scheme}://${location.host}/room/${encodeURIComponent(room)}/signal`
   const screen: Screen = new Screen(new Call({ url, workerUrl: '/client/worker.js', origin: location.origin, device, bound, self },
     { changed: () => { screen.draw() }, note: (n) => { screen.note(n) }, record: (what) => { screen.record.record(what) } }), how)
+  redraw = () => { screen.redraw() }
   Object.assign(window, { conference: screen.call }) // for the browser's console, and for tests: nothing here is secret from its owner
   screen.call.start()
 }
@@ -159,10 +146,14 @@ class Screen {
   #parts: Record<string, HTMLElement> = {}
   #buttons = new Map<string, HTMLButtonElement>()
   #busy = new Set<Source>()
-  #notes: HTMLElement = h('div', { class: 'notes', 'aria-live': 'polite' })
+  readonly #notes = new Notes()
   #read = 0
   #wait = ''
   #quality = ''
+  #met: unknown // the connection of media that has been there
+
+  // on a telephone the panel ends above the bar, whose height depends on the words in it
+  readonly #height = new ResizeObserver(([e]) => { this.#root?.style.setProperty('--bar', `${Math.ceil(e?.borderBoxSize[0]?.blockSize ?? 0)}px`) })
 
   constructor (readonly call: Call, public veil: Veil) {
     this.tiles = new Tiles(call, () => { set(this.#parts.sound!, { hidden: false }) })
@@ -179,8 +170,7 @@ class Screen {
     if (!standing) {
       this.#root = undefined
       this.tiles.clear()
-      const noChair = c.phase === 'waiting' && waitsForChair(c.joined, c.state)
-      const line = c.phase === 'lobby' ? t('lobby') : c.phase === 'lost' ? t('lost') : noChair ? t('noChair') : c.phase === 'waiting' ? t('waiting') : t('connecting')
+      const line = t(lead(c.phase, c.joined, c.state))
       if (line !== this.#wait) { this.#wait = line; message(line, [t('leave'), () => { c.leave() }], t('lostHint')); say(line) }
       return
     }
@@ -192,7 +182,20 @@ class Screen {
     this.tiles.draw()
     if (this.#panel === 'chat') this.#read = c.chat.length
     this.#tools()
-    panel(this.#parts.panel!, this.#panel, c)
+    panel(this.#parts.panel!, this.#panel, c, () => { if (this.#panel !== undefined) this.#open(this.#panel) })
+  }
+
+  // redraw says all of it in the language of now; the tiles stay, and what somebody was writing.
+  redraw (): void {
+    const draft = (): HTMLInputElement | null => app.querySelector<HTMLInputElement>('input[name=message]')
+    const written = draft()?.value ?? ''
+    this.#root = undefined
+    this.#wait = ''
+    this.#notes.draw()
+    this.draw()
+    void this.#net()
+    const now = draft()
+    if (now !== null) now.value = written
   }
 
   #over (): void {
@@ -218,14 +221,16 @@ class Screen {
         h('button', { class: 'main', 'data-declare': 'yes', click: () => { void this.call.declare(true) } }, t('declareYes')),
         h('button', { 'data-declare': 'no', click: () => { void this.call.declare(false) } }, t('declareNot'))),
       raise: h('div', { class: 'raise', role: 'alert', hidden: true }, h('p', {}, t('raise')), h('button', { class: 'main', 'data-raise': '', click: () => { this.call.asks.raise() } }, t('raiseYes')),
-        h('button', { 'data-raise-end': '', click: () => { this.call.asks.endForAll() } }, t('endAll'))),
+        h('span', { class: 'apart' }, twice(t('endAll'), 'raise-end', () => { this.call.asks.endForAll() }))),
       panel: h('aside', { class: 'panel', tabindex: -1, hidden: true }), sound: h('button', { class: 'main', hidden: true, click: () => { this.tiles.unblock(); set(p.sound!, { hidden: true }) } }, t('sound'))
     }
     this.#root = h('div', { class: kiosk ? 'call kiosk' : 'call' },
       h('header', {}, h('div', { class: 'where' }, h('h1', {}, roomName), p.level, p.sealed, p.count, p.net),
         h('details', { class: 'key', open: kiosk }, h('summary', {}, h('span', { class: 'soft' }, t('code')), p.code!), kiosk && h('p', { class: 'soft', 'data-own-code': '' }, t('codeOwn')), h('p', { class: 'soft' }, t('codeHint')))),
-      this.record.root, p.state, p.raise, p.declare, p.knocks, h('main', {}, this.tiles.root, p.panel), this.#notes, p.sound, this.#bar(), foot())
-    app.replaceChildren(this.#root)
+      this.record.root, p.state, this.#notes.warnings, p.raise, p.declare, p.knocks, h('main', {}, this.tiles.root, p.panel), this.#notes.news, p.sound, p.bar = this.#bar())
+    app.replaceChildren(this.#root, foot())
+    this.#height.disconnect()
+    this.#height.observe(p.bar)
   }
 
   #head (): void {
@@ -260,7 +265,7 @@ class Screen {
     return h('nav', { class: 'bar', 'aria-label': t('title') },
       !silent && button('microphone', () => { void this.#toggle('microphone') }, 'M'),
       !silent && button('camera', () => { void this.#toggle('camera') }, 'K'),
-      !silent && !kiosk && behind(this.veil, (v) => { void this.#behind(v) }),
+      !silent && !kiosk && h('label', { class: 'behind' }, icon('behind'), h('span', {}, t('behindTool')), behind(this.veil, (v) => { void this.#behind(v) }, t('behindTold'))),
       !kiosk && canShare() && button('screen', () => { void this.#toggle('screen') }, 'B'),
       button('hand', () => { c.asks.hand((c.person(c.leaf)?.hand ?? 0) === 0) }, 'H'),
       !kiosk && button('chat', () => { this.#open('chat') }, 'C'),
@@ -298,7 +303,7 @@ class Screen {
     this.#panel = closing ? undefined : name
     this.draw()
     if (closing) this.#buttons.get(name)?.focus()
-    else (this.#parts.panel!.querySelector<HTMLElement>('input, button') ?? this.#parts.panel!).focus() // a list without buttons, too
+    else (this.#parts.panel!.querySelector<HTMLElement>('input') ?? this.#parts.panel!.querySelector<HTMLElement>('button') ?? this.#parts.panel!).focus()
   }
 
   #tools (): void {
@@ -314,11 +319,16 @@ class Screen {
     show('hand', t('hand'), place > 0, place > 0 ? String(place) : '')
     const unread = c.chat.length - this.#read
     show('chat', t('chat'), this.#panel === 'chat', unread > 0 ? `(${unread})` : '')
-    show('people', t('people'), this.#panel === 'people', String(c.members.length))
-    show('view', this.tiles.audioOnly ? t('audioOnly') : t(this.tiles.view), undefined)
+    show('people', t('peopleTool'), this.#panel === 'people', String(c.members.length))
+    const next = this.tiles.audioOnly ? 'grid' : this.tiles.view === 'speaker' ? 'audioOnly' : 'speaker'
+    show('view', t(next), undefined)
+    const view = this.#buttons.get('view')!
+    if (view.dataset.next !== next) view.firstElementChild!.replaceWith(icon(next))
+    set(view, { 'data-next': next, 'aria-label': t('viewTo', { what: t(next) }) })
     show('leave', t('leave'), undefined)
     const behind = this.#root?.querySelector('select[name=behind]')
     if (behind) set(behind, { disabled: this.#busy.has('camera') })
+    if (behind?.parentElement) set(behind.parentElement, { 'data-on': this.veil !== 'none' })
   }
 
   async #toggle (source: Source): Promise<void> {
@@ -380,29 +390,17 @@ class Screen {
   }
 
   note (n: Note): void {
-    const detail = (n.detail ?? '').split(', ').map((d) => { const [k = '', ...rest] = d.split(' '); return [word('fact', k), ...rest].join(' ') }).join(', ')
-    const fill = { who: n.who || '?', detail }
-    const line = {
-      joined: () => t('nJoined', fill), left: () => n.by ? t('nLeftBy', { ...fill, by: n.by }) : t('nLeft', fill), frames: () => t('nFrames', fill), commit: () => t('nCommit', fill), tripwire: () => t('nTripwire', fill),
-      muted: () => t('nMuted', fill), 'stream-on': () => t('nStreamOn'), 'stream-off': () => t('nStreamOff'), 'please-mute': () => t('nPlease', fill), passkey: () => t('nPasskey', fill), sealed: () => t('fSealed'), level: () => t('nLevel', { detail: word('level', n.detail ?? '') }),
-      server: () => `${(english() ? n.text?.en : n.text?.de) ?? ''}${n.who ? ` (${n.who})` : ''}`
-    }[n.what]()
-    this.#line(line, n.what)
+    if (news.includes(n.what)) this.#line(noteLine(n), n.what)
+    else this.#notes.warn(`${n.what} ${n.who ?? ''} ${n.text?.de ?? ''}`, n.what, () => noteLine(n))
   }
 
-  #line (line: string, what = 'fault'): void {
-    const same = [...this.#notes.children].find((x) => x.getAttribute('data-what') === what && what === 'frames')
-    same?.remove()
-    const p = h('p', { 'data-what': what }, line)
-    this.#notes.prepend(p)
-    while (this.#notes.children.length > 4) this.#notes.lastElementChild!.remove()
-    setTimeout(() => { p.remove() }, 12_000)
-  }
+  #line (line: string, what = 'fault'): void { this.#notes.tell(line, what) }
 
   async #net (): Promise<void> {
     const q = await this.call.media?.quality().catch(() => undefined)
-    const words = q === undefined ? t('netNone') : q.loss > 0.08 || q.rtt > 0.6 ? t('netPoor') : q.loss > 0.02 || q.rtt > 0.25 ? t('netFair') : t('netGood')
-    this.#quality = this.call.phase === 'in' ? `${t('network')}: ${words}` : ''
+    if (q !== undefined) this.#met = this.call.media
+    const net = netWord(q, this.#met !== undefined && this.#met === this.call.media)
+    this.#quality = this.call.phase === 'in' && net !== undefined ? `${t('network')}: ${t(net)}` : ''
     if (this.#root !== undefined) text(this.#parts.net!, this.#quality)
   }
 }

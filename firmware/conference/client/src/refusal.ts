@@ -1,5 +1,7 @@
 // Refusal is why something that came was not believed; the word is for programs, the text for the log.
-export type RefusalWord = 'form' | 'epoch' | 'proposal' | 'not-admitted' | 'identity' | 'group' | 'open' | 'no-chair' | 'signature' | 'time' | 'room' | 'key' | 'passkey'
+// text.ts has each for people.
+export const refusalWords = ['form', 'epoch', 'proposal', 'not-admitted', 'identity', 'group', 'open', 'no-chair', 'signature', 'time', 'room', 'key', 'passkey'] as const
+export type RefusalWord = typeof refusalWords[number]
 
 export class Refusal extends Error {
   constructor (readonly word: RefusalWord, text: string) { super(text); this.name = 'Refusal' }

@@ -58,7 +58,7 @@ export interface Track { id: string, participant: string, source: Source, codec:
 
 export interface State {
   type: 'state', version: number, level: Level, pending?: Level, encryption: 'end-to-end' | 'open', group?: Base64, epoch: number
-  declare?: boolean, floor?: string, stream?: { in: boolean, out: number }, people: Person[], tracks: Track[]
+  declare?: boolean, floor?: string, stream?: { in: boolean, out: number }, waiting?: string[], people: Person[], tracks: Track[]
 }
 
 export interface Knock { type: 'knock', participant: string, member: string, role: string, on_roster: boolean, lobby: boolean, by?: string, package?: Base64 }

@@ -8,6 +8,7 @@ const table = {
   nameHint: ['Der Name geht verschlüsselt an die Teilnehmenden, nicht an den Server.', 'The name goes encrypted to the participants, not to the server.'],
   offHint: ['Kamera und Mikrofon sind beim Beitritt aus.', 'Camera and microphone are off when you join.'],
   alone: ['Ich erkläre: Bei mir sind keine Dritten im Raum, niemand hört oder sieht mit.', 'I declare: no third party is in the room with me, nobody listens or watches.'],
+  aloneHint: ['Ohne diese Erklärung kommen Sie nicht in diese Sitzung. Sind Sie nicht allein, sprechen Sie mit der Sitzungsleitung.', 'Without this declaration you do not get into this session. If you are not alone, talk to the chair.'],
   companion: ['Ich sitze im Saal (ohne Ton, damit nichts pfeift)', 'I am in the hall (no sound, so that nothing howls)'],
   check: ['Geräte prüfen', 'Check devices'],
   checkCamera: ['Kamera zeigen', 'Show camera'],
@@ -17,11 +18,13 @@ const table = {
   checkHint: ['Nur hier zu sehen; es wird nichts gesendet.', 'Seen here only; nothing is sent.'],
   micLevel: ['Pegel des Mikrofons', 'Microphone level'],
   camera: ['Kamera', 'Camera'], microphone: ['Mikrofon', 'Microphone'], screen: ['Bildschirm', 'Screen'], hand: ['Hand', 'Hand'],
-  chat: ['Chat', 'Chat'], people: ['Teilnehmende', 'Participants'], view: ['Ansicht', 'View'], leave: ['Verlassen', 'Leave'], more: ['Mehr', 'More'],
+  chat: ['Chat', 'Chat'], people: ['Teilnehmende', 'Participants'], peopleTool: ['Teil\u00adnehmende', 'Partici\u00adpants'], view: ['Ansicht', 'View'], leave: ['Verlassen', 'Leave'], more: ['Mehr', 'More'],
   on: ['an', 'on'], off: ['aus', 'off'],
   turning: ['wird geprüft …', 'being checked …'],
   grid: ['Raster', 'Grid'], speaker: ['Sprechende groß', 'Speaker'], audioOnly: ['Nur Ton', 'Audio only'],
   behind: ['Was hinter Ihnen zu sehen ist', 'What is seen behind you'],
+  behindTool: ['Hinter\u00adgrund', 'Back\u00adground'], behindTold: ['Hintergrund: was hinter Ihnen zu sehen ist', 'Background: what is seen behind you'],
+  viewTo: ['{what}: Ansicht wechseln', '{what}: change the view'],
   behindHint: ['Ein Modell auf Ihrem Gerät trennt Sie vom Hintergrund; es kann irren und etwas davon zeigen. Ganz sicher ist nur „ganzes Bild unscharf“.', 'A model on your device tells you from the background; it can err and show some of it. Only “whole picture blurred” is quite certain.'],
   veilNone: ['Hintergrund sichtbar', 'Background visible'], veilBlur: ['Hintergrund unscharf', 'Background blurred'],
   veilNeutral: ['neutraler Hintergrund', 'Neutral background'], veilWhole: ['ganzes Bild unscharf', 'Whole picture blurred'],
@@ -29,6 +32,7 @@ const table = {
   connecting: ['Verbindung wird aufgebaut …', 'Connecting …'],
   lobby: ['Sie sind im Vorraum. Die Sitzungsleitung lässt Sie ein.', 'You are in the lobby. The chair will let you in.'],
   waiting: ['Bitte warten Sie, bis die Sitzungsleitung Sie einlässt: Erst ihr Gerät gibt Ihnen die Schlüssel.', 'Please wait until the chair lets you in: only the chair\'s device gives you the keys.'],
+  waitingChair: ['Das Gespräch läuft schon, und Ihr Gerät ist noch nicht darin. War es vorhin mit demselben Passkey dabei, kommt es von selbst hinein. Sonst muss Sie eine Sitzungsleitung einlassen, die im Gespräch ist; ist keine darin, beginnt das Gespräch nach einigen Sekunden mit Ihrem Gerät neu.', 'The call is running, and your device is not in it yet. If it was there before with the same passkey, it comes in by itself. Otherwise a chair who is in the call must let you in; if none is, the call begins anew with your device after some seconds.'],
   noChair: ['Es wird auf die Sitzungsleitung gewartet. Ohne sie gibt es keine Schlüssel und kein Gespräch.', 'Waiting for the chair. Without them there are no keys and no call.'],
   lost: ['Verbindung verloren. Sie wird wiederhergestellt …', 'Connection lost. It is being restored …'],
   lostHint: ['Es wird nichts unverschlüsselt gesendet.', 'Nothing is sent unencrypted.'],
@@ -70,14 +74,19 @@ const table = {
   fRecord: ['Die Aufzeichnung hat nicht begonnen: dieser Browser kann es nicht.', 'The recording did not begin: this browser cannot do it.'],
   admit: ['Einlassen', 'Admit'], admitAll: ['Alle von der Teilnahmeliste einlassen', 'Admit all on the roster'], refuse: ['Abweisen', 'Turn away'],
   knocks: ['Es warten', 'Waiting'], byClerk: ['von der Geschäftsstelle eingelassen', 'admitted by the clerk'], notOnRoster: ['nicht auf der Teilnahmeliste', 'not on the roster'],
+  by: ['angemeldet mit {how}', 'signed in with {how}'], unverified: ['Anmeldung noch nicht geprüft', 'sign-in not verified yet'],
+  really: ['Wirklich? {what}', 'Really? {what}'], dismiss: ['Zur Kenntnis genommen', 'Noted'],
+  warnMore: ['Weitere Warnungen dieser Art; der Platz reicht nicht für alle.', 'More warnings of this kind; there is no room for all.'],
   remove: ['Entfernen', 'Remove'], mute: ['Stummschalten', 'Mute'], giveFloor: ['Wort erteilen', 'Give the floor'], lower: ['Hand senken', 'Lower hand'], takeFloor: ['Wort beenden', 'End the floor'],
   handList: ['Redeliste', 'Speaking list'], hasFloor: ['hat das Wort', 'has the floor'],
   send: ['Senden', 'Send'], write: ['Nachricht an alle (Ende-zu-Ende-verschlüsselt)', 'Message to all (end-to-end encrypted)'],
   chatNone: ['Noch keine Nachrichten. Wer später kommt, sieht frühere nicht.', 'No messages yet. Who comes later does not see earlier ones.'],
   you: ['Sie', 'You'], close: ['Schließen', 'Close'],
-  noPicture: ['Kamera aus', 'Camera off'], stale: ['Kein Bild. Es kommt nichts Gültiges an.', 'No picture. Nothing valid arrives.'],
-  aloneYes: ['erklärt: keine Dritten im Raum', 'declares: no third party in the room'],
-  declareAsk: ['Die Sitzung wird nichtöffentlich. Bitte erklären Sie, ob bei Ihnen Dritte im Raum sind.', 'The session is becoming closed. Please declare whether anybody else is in the room with you.'],
+  noPicture: ['Kamera aus', 'Camera off'], paused: ['Bild angehalten: Ihre Leitung trägt gerade nicht alle Bilder', 'Picture paused: your connection cannot carry all pictures just now'],
+  pausedMany: ['Bild angehalten: so viele Bilder kommen nicht zugleich; wer spricht, ist zu sehen', 'Picture paused: so many pictures do not come at once; who speaks is seen'],
+  stale: ['Kein Bild. Es kommt nichts Gültiges an.', 'No picture. Nothing valid arrives.'],
+  aloneYes: ['erklärt: keine Dritten im Raum', 'declares: no third party in the room'], aloneNot: ['Erklärung zu Dritten im Raum fehlt', 'has not declared that no third party is in the room'],
+  declareAsk: ['Die Sitzung ist nichtöffentlich oder wird es. Bitte erklären Sie, ob bei Ihnen Dritte im Raum sind. Sie werden ohne Erklärung nicht aufgehalten; die Sitzungsleitung sieht, dass sie fehlt.', 'The session is closed or is becoming so. Please declare whether anybody else is in the room with you. You are not held up without it; the chair sees that it is missing.'],
   declareYes: ['Bei mir sind keine Dritten im Raum', 'Nobody else is in the room with me'], declareNot: ['Ich bin nicht allein', 'I am not alone'], declareNo: ['Ich bin nicht mehr allein', 'I am not alone any more'],
   floorAsk: ['Sie haben das Wort.', 'You have the floor.'],
   network: ['Netz', 'Network'], netGood: ['gut', 'good'], netFair: ['mittel', 'fair'], netPoor: ['schwach', 'poor'], netNone: ['keine Verbindung', 'no connection'],
@@ -97,13 +106,12 @@ const table = {
   fMicrophone: ['Das Mikrofon ließ sich nicht öffnen. Bitte erlauben Sie es im Browser.', 'The microphone could not be opened. Please allow it in the browser.'],
   fScreen: ['Der Bildschirm wurde nicht freigegeben.', 'The screen was not shared.'],
   fSealed: ['Die Verschlüsselung hat nicht begonnen. Es wurde nichts gesendet. Bitte laden Sie die Seite neu.', 'Encryption did not begin. Nothing was sent. Please reload the page.'],
-  fEntry: ['Die Anmeldung hat nicht geklappt.', 'Sign-in failed.'],
-  needDeclaration: ['Bitte bestätigen Sie die Erklärung.', 'Please confirm the declaration.']
+  fEntry: ['Die Anmeldung hat nicht geklappt.', 'Sign-in failed.']
 } satisfies Record<string, [string, string]>
 
 export type Key = keyof typeof table
 
-export const words: Record<'level' | 'role' | 'fact', Record<string, [string, string]>> = {
+export const words: Record<'level' | 'role' | 'fact' | 'factor', Record<string, [string, string]>> = {
   level: { public: ['Öffentlich', 'Public'], internal: ['Intern', 'Internal'], nonpublic: ['Nichtöffentlich', 'Closed session'], confidential: ['Vertraulich', 'Confidential'] },
   role: {
     chair: ['Sitzungsleitung', 'Chair'], clerk: ['Geschäftsstelle', 'Clerk'], councillor: ['Mitglied', 'Member'], guest: ['Gast', 'Guest'],
@@ -115,7 +123,12 @@ export const words: Record<'level' | 'role' | 'fact', Record<string, [string, st
     tag: ['aus anderer Gruppe', 'of another group'], leaf: ['fremder Schlüssel', 'another\'s key'], epoch: ['nicht an der Reihe', 'out of turn'], counter: ['wiederholt', 'repeated'], 'no-leaf': ['noch nicht aufgenommen', 'not taken in yet'],
     'not-admitted': ['ohne Unterschrift der Sitzungsleitung', 'without the chair\'s signature'], signature: ['Unterschrift falsch', 'wrong signature'], identity: ['Identität geändert', 'identity changed'],
     proposal: ['nicht vorgesehen', 'not provided for'], form: ['unlesbar', 'unreadable'], time: ['abgelaufen', 'expired'], room: ['für einen anderen Raum', 'for another room'], key: ['für einen anderen Schlüssel', 'for another key'],
+    'no-chair': ['keine Sitzungsleitung in der Gruppe', 'no chair in the group'],
     passkey: ['Passkey fehlt oder passt nicht', 'passkey missing or wrong'], group: ['andere Gruppe', 'another group'], other: ['technischer Fehler', 'technical fault']
+  },
+  factor: {
+    passkey: ['Passkey', 'a passkey'], totp: ['Einmalcode', 'a one-time code'], sso: ['Anmeldung des Hauses', 'the house\'s sign-in'], 'sso-strong': ['Anmeldung des Hauses mit zweitem Faktor', 'the house\'s sign-in with a second factor'],
+    invite: ['Einladungslink', 'an invitation link'], certificate: ['Zertifikat der Anlage', 'the unit\'s certificate']
   }
 }
 

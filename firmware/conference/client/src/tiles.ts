@@ -3,9 +3,10 @@
 import type { Call } from './call'
 import { h, set, text } from './dom'
 import type { Incoming } from './media'
+import { pausedWhy } from './quality'
 import { t, word } from './text'
 
-interface Tile { root: HTMLElement, video: HTMLVideoElement, name: HTMLElement, note: HTMLElement, track: MediaStreamTrack | undefined }
+interface Tile { root: HTMLElement, video: HTMLVideoElement, name: HTMLElement, more: HTMLElement, note: HTMLElement, track: MediaStreamTrack | undefined }
 
 export type View = 'grid' | 'speaker'
 
@@ -42,8 +43,9 @@ export class Tiles {
       const video = h('video', { autoplay: true, playsinline: true, muted: true })
       video.muted = true
       const name = h('span', { class: 'name' })
+      const more = h('span', { class: 'more' })
       const note = h('p', { class: 'dark' })
-      tile = { root: h('div', { class: 'tile', role: 'listitem', 'data-leaf': leaf, 'data-source': source }, video, note, h('div', { class: 'label' }, name)), video, name, note, track: undefined }
+      tile = { root: h('div', { class: 'tile', role: 'listitem', 'data-leaf': leaf, 'data-source': source }, video, note, h('div', { class: 'label' }, name, more)), video, name, more, note, track: undefined }
       this.#tiles.set(key, tile)
       this.root.append(tile.root)
     }
@@ -58,17 +60,28 @@ export class Tiles {
     }
     const on = source === 'screen' || self?.cam === true
     const mode = own !== undefined || show !== undefined ? 'live' : on && !this.audioOnly ? 'stale' : 'off'
-    text(tile.note, mode === 'live' ? '' : mode === 'stale' ? (incoming !== undefined && incoming.ok > 0 ? t('stale') : t('turning')) : initials(c.nameOf(leaf)))
+    text(tile.note, mode === 'live' ? '' : mode === 'stale' ? this.#dark(leaf, source, incoming) : initials(c.nameOf(leaf)))
     const person = c.person(leaf)
     const lost = person !== undefined && !person.here
     const role = word('role', m?.role ?? '')
-    text(tile.name, `${c.nameOf(leaf)}${leaf === c.leaf ? ` (${t('you')})` : ''} · ${role}${source === 'screen' ? ` · ${t('screen')}` : ''}${person?.hand ? ` · ${t('hand')} ${person.hand}` : ''}`)
+    text(tile.name, `${c.nameOf(leaf)}${leaf === c.leaf ? ` (${t('you')})` : ''}${source === 'screen' ? ` · ${t('screen')}` : ''}${person?.hand ? ` · ${t('hand')} ${person.hand}` : ''}`)
+    text(tile.more, ` · ${role}`)
     const floor = c.state?.floor !== undefined && person?.id === c.state.floor
     set(tile.root, {
       'data-mode': mode, 'data-mic': self?.mic === true ? 'on' : 'off', 'data-floor': floor, 'data-lost': lost, 'data-own': leaf === c.leaf,
       'data-loud': person !== undefined && c.speakers.includes(person.id) && self?.mic === true,
       'aria-label': `${c.nameOf(leaf)}, ${role}, ${t('microphone')} ${self?.mic === true ? t('on') : t('off')}, ${t('camera')} ${self?.cam === true ? t('on') : t('off')}${floor ? `, ${t('hasFloor')}` : ''}`
     })
+  }
+
+  // dark is why there is no picture though one is sent.
+  #dark (leaf: number, source: 'camera' | 'screen', incoming: Incoming | undefined): string {
+    const c = this.call
+    const own = c.joined?.participant
+    const cameras = c.state?.tracks.filter((x) => x.source === 'camera' && x.participant !== own).map((x) => x.id) ?? []
+    const track = c.state?.tracks.find((x) => x.source === source && x.participant === c.person(leaf)?.id)?.id
+    const why = track === undefined ? undefined : pausedWhy(c.paused, cameras, track, c.joined?.last_n ?? Infinity)
+    return why !== undefined ? t(why) : incoming !== undefined && incoming.ok > 0 ? t('stale') : t('turning')
   }
 
   // sound: a voice is heard only while its member says, signed, that the microphone is on.
@@ -94,7 +107,7 @@ export class Tiles {
     if (loud !== undefined) this.#last = loud
     const floor = c.state?.people.find((p) => p.id === c.state?.floor)?.leaf
     const big = keys.find((k) => k.endsWith('-screen')) ?? keys.find((k) => k === `${floor ?? this.#last}-camera`) ?? keys.find((k) => k !== `${c.leaf}-camera`) ?? keys[0]
-    set(this.root, { 'data-view': this.view, 'data-count': Math.min(keys.length, 16) })
+    set(this.root, { 'data-view': this.view, 'data-audio-only': this.audioOnly, 'data-count': Math.min(keys.length, 16) })
     for (const k of keys) set(this.#tiles.get(k)!.root, { 'data-big': k === big })
   }
 

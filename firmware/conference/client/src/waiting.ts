@@ -8,3 +8,12 @@ export function waitsForChair (joined: Joined | undefined, state: State | undefi
   if (joined.role === 'chair' || !state.people.some((p) => p.id === joined.participant)) return false
   return !state.people.some((p) => p.role === 'chair')
 }
+
+// lead is the key of the line that stands in place of the call while there is none. A chair is not told to wait for the chair.
+export function lead (phase: string, joined: Joined | undefined, state: State | undefined): 'lobby' | 'lost' | 'noChair' | 'waitingChair' | 'waiting' | 'connecting' {
+  if (phase === 'lobby' || phase === 'lost') return phase
+  if (phase !== 'waiting') return 'connecting'
+  if (waitsForChair(joined, state)) return 'noChair'
+  if (joined?.role !== 'chair') return 'waiting'
+  return joined.group !== undefined || state?.group !== undefined ? 'waitingChair' : 'connecting'
+}

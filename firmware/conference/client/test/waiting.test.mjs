@@ -22,3 +22,14 @@ test('it is not said while the chair is here, or while it is not known', () => {
   assert.equal(c.waitsForChair({ participant: 'p1', role: 'chair' }, state(person('p1', 'chair'))), false, 'the chair\'s own page')
   assert.equal(c.waitsForChair(joined, state(person('p9', 'guest'))), false, 'the state of another seat')
 })
+
+test('a chair who waits is not told to wait for the chair', () => {
+  const chair = { participant: 'p1', role: 'chair' }
+  const running = { ...state(person('p1', 'chair')), group: 'AA==' }
+  assert.equal(c.lead('waiting', { ...chair, group: 'AA==' }, undefined), 'waitingChair')
+  assert.equal(c.lead('waiting', chair, running), 'waitingChair')
+  assert.equal(c.lead('waiting', chair, state(person('p1', 'chair'))), 'connecting', 'about to make the group')
+  assert.equal(c.lead('waiting', joined, { ...running, people: [me] }), 'waiting')
+  assert.equal(c.lead('waiting', joined, state(me)), 'noChair')
+  assert.deepEqual(['lobby', 'lost', 'connecting'].map((p) => c.lead(p, chair, running)), ['lobby', 'lost', 'connecting'])
+})

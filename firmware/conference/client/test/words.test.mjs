@@ -41,3 +41,12 @@ test('every text of the page is there in both languages, and says nobody is spie
   assert.ok(pairs.length > 100, `${pairs.length} texts`)
   for (const [, de, en] of pairs) assert.ok(de !== '' && en !== '' && !/Täter|Spion|Überwachung/.test(de), de)
 })
+
+test('every reason to refuse something has words in both languages', () => {
+  assert.ok(c.refusalWords.length > 10)
+  for (const kind of [...c.refusalWords, 'other', 'plain', 'foreign', 'tampered', 'replayed']) {
+    const [de, en] = c.words.fact[kind] ?? []
+    assert.ok(de && en && de !== kind, `${kind} has no words`)
+  }
+  for (const factor of ['invite', 'sso', 'sso-strong', 'passkey', 'totp', 'certificate']) assert.equal(c.words.factor[factor]?.length, 2, factor) // binding.ts
+})
