@@ -102,7 +102,10 @@ step('who is removed reads nothing more, though the server goes on sending', asy
   const leaf = await gone.leaf()
   const code = await a.code()
   await server.evil({ Keep: true })
+  await gone.page.evaluate(() => window.conference.declare(false))
   await a.toggle('people')
+  await a.page.locator('.panel li', { hasText: 'Person 2' }).getByText('Erklärung zu Dritten im Raum fehlt').waitFor()
+  await a.page.locator('.panel li', { hasText: 'Person 1' }).getByText('erklärt: keine Dritten im Raum').waitFor()
   const remove = a.page.locator(`[data-do="remove-${leaf}"]`)
   await remove.dblclick()
   await remove.getByText('Wirklich? Entfernen').waitFor() // a double click is one press
