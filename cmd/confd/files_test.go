@@ -264,6 +264,18 @@ func TestCertificateWhileItRuns(t *testing.T) {
 	began := time.Now()
 	wait(t, "the renewed certificate", func() bool { _, n := p.shown(t); return n == 2 })
 	t.Logf("measured: a renewed certificate is shown %v later", time.Since(began))
+	// now, for a connection that says nothing is ended after 10 s, whatever its certificate
+	q, err := http.NewRequest(http.MethodGet, p.url+"/access/", nil)
+	if err == nil {
+		err = q.Write(old)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 15)
+	if _, err := io.ReadFull(old, b); err != nil || string(b) != "HTTP/1.1 200 OK" {
+		t.Errorf("the connection of before: %q, %v", b, err)
+	}
 
 	for want, c := range map[string]x509.Certificate{
 		refusedName: {DNSNames: []string{"elsewhere.example"}, NotBefore: from, NotAfter: to},
@@ -277,17 +289,6 @@ func TestCertificateWhileItRuns(t *testing.T) {
 	wait(t, "refused for its key", func() bool { return p.health(t).Files["page-certificate"] == refusedBroken })
 	if _, n := p.shown(t); n != 2 {
 		t.Errorf("shows %d, want the last good one", n)
-	}
-	q, err := http.NewRequest(http.MethodGet, p.url+"/access/", nil)
-	if err == nil {
-		err = q.Write(old)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := make([]byte, 15)
-	if _, err := io.ReadFull(old, b); err != nil || string(b) != "HTTP/1.1 200 OK" {
-		t.Errorf("the connection of before: %q, %v", b, err)
 	}
 	put(x509.Certificate{SerialNumber: big.NewInt(4), DNSNames: []string{"localhost"}, NotBefore: from, NotAfter: to}, true)
 	wait(t, "the next certificate", func() bool { _, n := p.shown(t); return n == 4 })

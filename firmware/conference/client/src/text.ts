@@ -123,7 +123,7 @@ export const words: Record<'level' | 'role' | 'fact' | 'factor', Record<string, 
     tag: ['aus anderer Gruppe', 'of another group'], leaf: ['fremder Schlüssel', 'another\'s key'], epoch: ['nicht an der Reihe', 'out of turn'], counter: ['wiederholt', 'repeated'], 'no-leaf': ['noch nicht aufgenommen', 'not taken in yet'],
     'not-admitted': ['ohne Unterschrift der Sitzungsleitung', 'without the chair\'s signature'], signature: ['Unterschrift falsch', 'wrong signature'], identity: ['Identität geändert', 'identity changed'],
     proposal: ['nicht vorgesehen', 'not provided for'], form: ['unlesbar', 'unreadable'], time: ['abgelaufen', 'expired'], room: ['für einen anderen Raum', 'for another room'], key: ['für einen anderen Schlüssel', 'for another key'],
-    'no-chair': ['keine Sitzungsleitung in der Gruppe', 'no chair in the group'],
+    open: ['offene Gruppe', 'open group'], 'no-chair': ['keine Sitzungsleitung in der Gruppe', 'no chair in the group'],
     passkey: ['Passkey fehlt oder passt nicht', 'passkey missing or wrong'], group: ['andere Gruppe', 'another group'], other: ['technischer Fehler', 'technical fault']
   },
   factor: {
