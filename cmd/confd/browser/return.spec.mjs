@@ -51,7 +51,7 @@ function step (name, only, run) {
 const come = (i, more = {}) => Person.come(browser, server, i, { role: ['chair', 'clerk'][i] ?? 'councillor', prepare, ...more })
 const distant = { proxy: undefined, prepare: async (context) => { await prepare(context); await network.prepare(context) } }
 
-// rejoin has a page that was loaded anew join, without anybody's doing elsewhere, and turn its devices on.
+// rejoin has a page that was loaded anew join.
 async function rejoin (p) {
   await p.page.fill('#name', p.name)
   if (await p.page.locator('input[name=alone]').count() > 0) await p.page.check('input[name=alone]')
@@ -136,6 +136,7 @@ step('a reload', long || few, async () => {
     await p.page.reload()
     await rejoin(p)
     const at = Date.now()
+    await people[0].admit() // without a passkey a page anew is another device
     times.push((await allSeen([p], people, at))[0] - at)
     await until('six again', async () => (await people[0].page.evaluate(() => window.conference.members.length)) === size)
     await p.on('camera')
@@ -144,7 +145,7 @@ step('a reload', long || few, async () => {
     await p.off('microphone')
     stills.push(await moved('reload'))
   }
-  measured(`confd, six people, reload: all pictures are back ${words(times)} after joining again, without anybody's doing; stood still at most ${Math.max(...stills)} ms`)
+  measured(`confd, six people, reload: all pictures are back ${words(times)} after joining again and the chair's press; stood still at most ${Math.max(...stills)} ms`)
 })
 
 step('twenty seconds without a network, for one of six', long || few, async () => {
