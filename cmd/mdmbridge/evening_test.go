@@ -94,7 +94,8 @@ func TestUnitDies(t *testing.T) {
 
 // TestRestoreAll: with a running bridge, and without.
 func TestRestoreAll(t *testing.T) {
-	h := newHouse(t, 2)
+	// the test's own broker has a data race between a retained publish and a subscription with a wildcard (mochi-mqtt issue 200)
+	h := houseWith(t, 2, func(h *house) { h.mosquitto("topic readwrite subrosa/v1/#\n") })
 	h.start()
 	u := h.unit("ratssaal")
 	defer u.kill()
