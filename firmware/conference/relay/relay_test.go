@@ -17,17 +17,29 @@ import (
 	"subrosa/firmware/conference/signal"
 )
 
+// both opens one port for UDP and TCP; a number that is free for one may be taken for the other.
+func both(t *testing.T) (*batch.Conn, net.Listener) {
+	t.Helper()
+	for n := 0; ; n++ {
+		udp, err := batch.Listen("udp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tcp, err := net.Listen("tcp4", udp.LocalAddr().String())
+		if err == nil {
+			return udp, tcp
+		}
+		udp.Close()
+		if n == 20 {
+			t.Fatal(err)
+		}
+	}
+}
+
 // port is the media port with a relay on it, and an echo where the SFU would be.
 func port(t *testing.T, settle ...time.Duration) (*Relay, *batch.Conn, string) {
 	t.Helper()
-	udp, err := batch.Listen("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tcp, err := net.Listen("tcp4", udp.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	udp, tcp := both(t)
 	o := Options{UDP: udp, TCP: tcp, Loopback: true, Log: slog.New(slog.DiscardHandler)}
 	for _, o.settle = range settle {
 	}
