@@ -37,8 +37,10 @@ export class Door {
 
   get #chair (): boolean { return this.house.seat()?.role === 'chair' }
 
+  // knocked: a chair's device waits for the key package, which follows at once: a press before it would be for nobody's keys, and
+  // another would be needed.
   knocked (k: Knock): void {
-    if (k.package === undefined && !k.lobby || this.#spoken(k)) return
+    if (k.package === undefined && (this.#chair || !k.lobby) || this.#spoken(k)) return
     this.knocks.set(k.participant, k)
     this.house.serial(async () => { await this.#look(k); await this.#again(k) })
   }

@@ -4,16 +4,26 @@ import { test } from 'node:test'
 import { c } from './harness.mjs'
 
 const person = (id, leaf) => ({ id, leaf, role: 'councillor', member: id, hand: 0, here: true, companion: false, declaration: false })
-const knock = (participant) => ({ type: 'knock', participant, member: participant, role: 'councillor', on_roster: true, lobby: true })
+const knock = (participant) => ({ type: 'knock', participant, member: participant, role: 'councillor', on_roster: true, lobby: true, package: 'AAAA' })
 
 function door (role) {
   const sent = []
   const d = new c.Door({
     seat: () => ({ room: 'ratssaal', role, participant: 'p0' }), group: () => undefined, ticket: () => undefined, binding: () => '', sign: async (m) => m,
-    judge: () => { throw new Error('nobody is to be judged here') }, serial: (run) => { void run() }, send: (m) => { sent.push(m) }, changed: () => {}, otherPasskey: () => {}
+    judge: () => ({ identify: async () => { throw new Error('these packages hold nobody') } }), serial: (run) => { void run() }, send: (m) => { sent.push(m) }, changed: () => {}, otherPasskey: () => {}
   })
   return { d, sent, waiting: () => [...d.knocks.keys()].join() }
 }
+
+test('a chair is shown nobody before their key package is there, a clerk is', () => {
+  for (const [role, then] of [['chair', ''], ['clerk', 'p1']]) {
+    const { d, waiting } = door(role)
+    d.knocked({ ...knock('p1'), package: undefined })
+    assert.equal(waiting(), then, role)
+    d.knocked(knock('p1'))
+    assert.equal(waiting(), 'p1', role)
+  }
+})
 
 test('who has gone waits no more, however often they came', () => {
   const { d, waiting } = door('chair')
