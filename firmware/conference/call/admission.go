@@ -28,8 +28,8 @@ func returns(before []came, key, passkey []byte) bool {
 	})
 }
 
-// maxIntruder is of how many commits without the chair's word of one seat people and journal are told.
-const maxIntruder = 3
+// maxOffence is of how many offences of one kind by one seat people and journal are told.
+const maxOffence = 3
 
 var errNoChair = errors.New("call: no chair's device is in the group")
 
@@ -102,14 +102,18 @@ func (c *Call) recheck(s *Seat) {
 	c.knocks(s)
 }
 
+// offence counts a wrong of a seat; of the first ones of its kind people and journal are told.
+func (c *Call) offence(s *Seat, count *int, why string, text signal.Text) {
+	s.wrongs++
+	if *count++; *count <= maxOffence {
+		c.warn(s, why, text)
+	}
+}
+
 // intruder is a member whose commit would have added somebody without the chair.
 func (c *Call) intruder(s *Seat, why *delivery.Refusal) {
-	s.wrongs++
 	c.o.Log.Warn("call: a commit would add somebody without the chair's word", "role", s.who.Role, "err", why)
-	if s.unsigned++; s.unsigned > maxIntruder {
-		return
-	}
-	c.warn(s, "unsigned", signal.Text{
+	c.offence(s, &s.unsigned, "unsigned", signal.Text{
 		DE: "Ein Gerät wollte jemanden ohne Unterschrift der Sitzungsleitung in die verschlüsselte Gruppe aufnehmen. Der Server hat es nicht zugelassen.",
 		EN: "A device wanted to take somebody into the encrypted group without the chair's signature. The server did not let it."})
 }

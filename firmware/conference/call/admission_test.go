@@ -151,8 +151,8 @@ func TestIntruder(t *testing.T) {
 		}
 	}
 	alarms := slices.DeleteFunc(slices.Clone(d.notes), func(k string) bool { return k != KindAlarm })
-	if len(alarms) != maxIntruder {
-		t.Errorf("%d alarms in the journal, want %d", len(alarms), maxIntruder)
+	if len(alarms) != maxOffence {
+		t.Errorf("%d alarms in the journal, want %d", len(alarms), maxOffence)
 	}
 	d.forget(d.chair, b)
 	d.say(b, "commit", d.with(5, words(good)))

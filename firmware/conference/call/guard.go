@@ -21,12 +21,8 @@ func (c *Call) mayRemove(s *Seat, id string) bool {
 
 // evictor is a member whose commit would have removed somebody who is here.
 func (c *Call) evictor(s *Seat, why *delivery.Refusal) {
-	s.wrongs++
 	c.o.Log.Warn("call: a commit would remove somebody who is here", "role", s.who.Role, "err", why)
-	if s.evicted++; s.evicted > maxIntruder {
-		return
-	}
-	c.warn(s, "not-removed", signal.Text{
+	c.offence(s, &s.evicted, "not-removed", signal.Text{
 		DE: "Ein Gerät wollte jemanden aus der verschlüsselten Gruppe entfernen, der noch da ist. Dazu hat es kein Recht. Der Server hat es nicht zugelassen.",
 		EN: "A device wanted to remove somebody from the encrypted group who is still here. It has no right to do that. The server did not let it."})
 }

@@ -58,8 +58,8 @@ func TestEvictor(t *testing.T) {
 				t.Fatalf("%s: a councillor has removed the chair (%v) or b (%v); media: %v", l, chair.closed, b.closed, s.m.did)
 			}
 		}
-		if n := len(slices.DeleteFunc(slices.Clone(s.notes), func(k string) bool { return k != KindAlarm })); n != maxIntruder {
-			t.Errorf("%s: %d alarms in the journal, want %d", l, n, maxIntruder)
+		if n := len(slices.DeleteFunc(slices.Clone(s.notes), func(k string) bool { return k != KindAlarm })); n != maxOffence {
+			t.Errorf("%s: %d alarms in the journal, want %d", l, n, maxOffence)
 		}
 		b.seat.who.Role = roster.Clerk
 		s.say(b, "commit", s.forged(4, s.leaf(b), s.leaf(chair)))

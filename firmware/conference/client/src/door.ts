@@ -1,5 +1,4 @@
 // Door is who waits to come in, and the word of the chair's device that lets them. People say whom; what the device signs is the
-// Door is who waits to come in, and the word of the chair's device that lets them. People say whom; what the device signs is the
 // key package they come with, for this group. Whom its people have let in it lets in again by itself, as long as it is the same page or the
 // same passkey (known.ts), until they are removed; those whom others let in are for its people to decide about. It signs once
 // for a key package: a server knocks for somebody until they are in, and a second word would come after they are.
