@@ -3,30 +3,14 @@
 //
 // BiDi has no command for a virtual authenticator. Firefox's own service has one, which is asked in the browser's privileged
 // context (--remote-allow-system-access): what the page gets is the passkey of Firefox's own code, with its test's token behind
-// it. Firefox gathers no media addresses on loopback, so all of this runs once more in a network namespace of its own.
+// it.
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import puppeteer from 'puppeteer-core'
-import { Person, absent, colours, devices, launch, long, measured, near, shots, tones, until } from '../../../firmware/conference/browser/people.mjs'
+import { launchFirefox, namespace, skip } from '../../../firmware/conference/browser/firefox.mjs'
+import { Person, colours, devices, launch, measured, near, shots, tones, until } from '../../../firmware/conference/browser/people.mjs'
 import { Confd } from './installed.mjs'
 
-const firefoxPath = process.env.FIREFOX ?? '/usr/bin/firefox-esr'
-const missing = absent() || long || (existsSync(firefoxPath) ? false : `${firefoxPath}: not there`)
-const inside = process.env.SUBROSA_NAMESPACE === '1'
-const skip = missing || (inside ? false : 'runs in the namespace')
-
-const net = 'ip link set lo up && ip link add d0 type veth peer name d1 && ip addr add 10.77.0.1/24 dev d0 && ip link set d1 up && ip link set d0 up && ip route add default dev d0'
-
-test('in a network namespace of its own', { skip: missing || (inside ? 'is there' : false), timeout: 420_000 }, () => {
-  const env = { ...process.env, SUBROSA_NAMESPACE: '1' }
-  for (const k of Object.keys(env)) if (k.startsWith('NODE_TEST')) delete env[k]
-  const r = spawnSync('unshare', ['--map-root-user', '--net', 'sh', '-c', `${net} && exec "$0" --test "$1"`, process.execPath, fileURLToPath(import.meta.url)], { env, encoding: 'utf8', timeout: 400_000 })
-  for (const line of r.stdout?.match(/measured: .*/g) ?? []) console.log(line)
-  assert.equal(r.status, 0, `${r.error ?? ''}\n${r.stdout?.slice(0, 6000)}\n${r.stderr?.slice(0, 1000)}`)
-})
+namespace(import.meta.url, 400_000)
 
 let server, chromium, firefox, chair, clerk, page
 const faults = []
@@ -45,14 +29,9 @@ before(async () => {
   if (skip) return
   server = await Confd.start({ level: 'confidential', tls: true, everywhere: true })
   chromium = await launch(`--ignore-certificate-errors-spki-list=${server.spki}`)
-  firefox = await puppeteer.launch({
-    browser: 'firefox', executablePath: firefoxPath, headless: true, acceptInsecureCerts: true, args: ['--remote-allow-system-access'],
-    extraPrefsFirefox: {
-      'security.webauth.webauthn_enable_softtoken': true, 'security.webauth.webauthn_enable_usbtoken': false,
-      'media.navigator.permission.disabled': true, 'media.navigator.streams.fake': true, 'media.navigator.audio.fake_frequency': tones[1], 'media.autoplay.default': 0, 'media.autoplay.blocking_policy': 0, 'media.autoplay.block-webaudio': false,
-      'media.peerconnection.ice.obfuscate_host_addresses': false, 'intl.accept_languages': 'de', 'app.update.auto': false,
-      'media.gmp-manager.updateEnabled': false, 'network.captive-portal-service.enabled': false, 'toolkit.telemetry.enabled': false
-    }
+  firefox = await launchFirefox({
+    acceptInsecureCerts: true, args: ['--remote-allow-system-access'],
+    prefs: { 'security.webauth.webauthn_enable_softtoken': true, 'security.webauth.webauthn_enable_usbtoken': false }
   })
   await authenticator(firefox)
 }, { timeout: 240_000 })
